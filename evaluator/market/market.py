@@ -1,0 +1,119 @@
+"""A lending market at one block."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluator.market.asset import Asset
+from evaluator.market.book import Book
+from evaluator.market.liquidity import LiquidityCurve
+from evaluator.market.oracle import OracleSpec
+from evaluator.market.parameters import RiskParameters
+from evaluator.market.rates import RateCurve
+
+
+class Family(StrEnum):
+    """Whose liquidation rule a market follows."""
+
+    AAVE_V3 = "aave_v3"
+    COMPOUND_V2 = "compound_v2"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EMode:
+    """An efficiency-mode category (Aave V3)."""
+
+    category: int  # 1 to 255
+    label: str  # as the protocol has it
+    ltv: float  # for assets of the category
+    liquidation_threshold: float  # for assets of the category
+    liquidation_bonus: float  # net, for assets of the category
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reserve:
+    """One asset of a market with everything that is known of it."""
+
+    asset: Asset  # token and oracle price
+    parameters: RiskParameters  # what governance set
+    supplied: float  # whole tokens supplied, with interest
+    borrowed: float  # whole tokens owed, with interest
+    cash: float  # whole tokens that can be withdrawn or borrowed now
+    reserves: float  # whole tokens that belong to the protocol and would pay bad debt
+    rate_curve: RateCurve  # borrow rate by utilisation
+    oracle: OracleSpec  # how the price is learnt
+    liquidity: LiquidityCurve  # what sales and purchases do to the price
+    receipt_token: str = ""  # aToken or vToken address
+
+    @property
+    def utilisation(self) -> float:
+        """Borrowed over borrowed plus cash, 0 when empty."""
+        total = self.borrowed + self.cash
+        return self.borrowed / total if total > 0.0 else 0.0
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Market:
+    """A lending market at one block: reserves, borrowers and the rule of its family."""
+
+    protocol: str  # name of the adapter that read it, "aave_v3"
+    family: Family  # liquidation rule
+    address: str  # pool or comptroller
+    chain_id: int  # of the chain it was read from
+    block: int  # number of the block it was read at
+    timestamp: int  # of that block, seconds since the epoch
+    reserves: tuple[Reserve, ...]  # A, in the protocol's order
+    emodes: tuple[EMode, ...]  # categories in use, ascending
+    book: Book  # every account with debt
+    close_factor: float  # most of a debt one liquidation may repay, fraction
+    full_close_below: float  # health factor below which all may be repaid; 0 for never (Aave: 0.95)
+    gas_price: float  # wei
+    native_price: float  # USD per whole native token, to price gas
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """Symbols of the A assets in order."""
+        return tuple(r.asset.symbol for r in self.reserves)
+
+    @property
+    def prices(self) -> NDArray[np.float64]:
+        """Oracle prices, shape (A,), USD per whole token."""
+        return np.array([r.asset.price for r in self.reserves], dtype=np.float64)
+
+    def index(self, symbol: str) -> int:
+        """Return the position of `symbol` among the reserves; KeyError if it has none."""
+        for i, r in enumerate(self.reserves):
+            if r.asset.symbol == symbol:
+                return i
+        raise KeyError(symbol)
+
+    def _by_category(self, plain: list[float], field: str) -> NDArray[np.float64]:
+        top = max([0, *(e.category for e in self.emodes)])
+        table = np.tile(np.asarray(plain, dtype=np.float64), (top + 1, 1))
+        for e in self.emodes:
+            for a, r in enumerate(self.reserves):
+                value = float(getattr(e, field))
+                # Aave: a category without a threshold leaves the asset's own in force.
+                if r.parameters.emode_category == e.category and e.liquidation_threshold > 0.0:
+                    table[e.category, a] = value
+        return table
+
+    def liquidation_thresholds(self) -> NDArray[np.float64]:
+        """Thresholds by eMode category of the account and asset, shape (K, A)."""
+        return self._by_category(
+            [r.parameters.liquidation_threshold for r in self.reserves], "liquidation_threshold"
+        )
+
+    def ltvs(self) -> NDArray[np.float64]:
+        """LTVs by eMode category of the account and asset, shape (K, A)."""
+        return self._by_category([r.parameters.ltv for r in self.reserves], "ltv")
+
+    def liquidation_bonuses(self) -> NDArray[np.float64]:
+        """Net bonuses by eMode category of the account and asset, shape (K, A)."""
+        return self._by_category(
+            [r.parameters.liquidation_bonus for r in self.reserves], "liquidation_bonus"
+        )
