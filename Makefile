@@ -1,0 +1,75 @@
+# Two commands matter: `make demo` and `make test`. Everything else is in `make help`.
+# All paths are relative, so a checkout in a folder with spaces works.
+
+SHELL := /bin/sh
+.SHELLFLAGS := -eu -c
+.DEFAULT_GOAL := help
+
+VENV := .venv
+BIN := $(VENV)/bin
+# The first of these that is 3.11 or newer; PYTHON=... overrides.
+PYTHON ?= $(shell for p in python3.12 python3.11 python3 python; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo "$$p"; break; }; done)
+WORKERS ?= 2
+
+.PHONY: help setup demo demo-bot test quick check format lint types imports bench docs lock clean
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+setup: $(VENV)/.ready ## Set up Python packages, npm packages and contracts
+
+$(VENV)/.ready: requirements.lock pyproject.toml contracts/package-lock.json
+	@if [ -z "$(PYTHON)" ]; then \
+		echo "seatrial needs Python 3.11 or 3.12 and found none on PATH; install one or run make PYTHON=/path/to/python" >&2; exit 69; fi
+	@echo "Setting up $(VENV) with $$($(PYTHON) --version) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { \
+		echo "python -m venv failed; on Debian and Ubuntu install the package python3-venv" >&2; exit 69; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv 2>/dev/null || true
+	@if $(BIN)/python -m uv --version >/dev/null 2>&1; then \
+		$(BIN)/python -m uv pip install --quiet --python $(BIN)/python -r requirements.lock && \
+		$(BIN)/python -m uv pip install --quiet --python $(BIN)/python --no-deps -e . ; \
+	else \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock && \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e . ; \
+	fi
+	@$(BIN)/python -m evaluator.chain.setup
+	@touch $(VENV)/.ready
+
+demo: setup ## Evaluate a real proposal on the embedded chain and leave a report in reports/
+	@$(BIN)/seatrial demo --out reports
+
+demo-bot: setup ## Run the bot against local Discourse and Discord servers and the embedded chain
+	@$(BIN)/seatrial-bot demo
+
+test: setup ## Run the whole suite
+	@$(BIN)/pytest -n $(WORKERS) --dist worksteal
+
+quick: setup ## Run the tests that are not marked slow
+	@$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not slow"
+
+check: format lint types imports test ## What CI does: format, lint, types, import contracts, tests
+
+format: setup
+	@$(BIN)/ruff format --check .
+
+lint: setup
+	@$(BIN)/ruff check .
+
+types: setup
+	@$(BIN)/mypy
+
+imports: setup
+	@$(BIN)/lint-imports
+
+bench: setup ## Run the benchmarks and print ratios
+	@for f in benchmarks/*.py; do echo "== $$f"; $(BIN)/python "$$f"; done
+
+lock: ## Rewrite requirements.lock from pyproject.toml
+	@$(BIN)/python -m uv lock --quiet
+	@$(BIN)/python -m uv export --quiet --no-emit-project --format requirements-txt --all-extras --all-groups --no-annotate --no-header -o requirements.lock
+	@rm -f uv.lock
+
+clean: ## Remove everything that setup and runs left in this folder
+	rm -rf $(VENV) contracts/node_modules contracts/build contracts/.cache reports .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
