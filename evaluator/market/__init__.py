@@ -8,6 +8,14 @@ Shapes: A assets, N positions, K eMode categories plus one (category 0 is none).
 from evaluator.market.asset import Asset, AssetClass
 from evaluator.market.book import Book, SparseAmounts
 from evaluator.market.health import health_factors, liquidity
+from evaluator.market.liquidation import (
+    NOTHING,
+    Liquidation,
+    aave_v3_liquidation,
+    close_factor,
+    compound_v2_liquidation,
+    largest_liquidation,
+)
 from evaluator.market.liquidity import LiquidityCurve
 from evaluator.market.market import EMode, Family, Market, Reserve
 from evaluator.market.oracle import OracleKind, OracleSpec, PriceHistory
@@ -21,11 +29,13 @@ from evaluator.market.parameters import (
 from evaluator.market.rates import RateCurve
 
 __all__ = [
+    "NOTHING",
     "Asset",
     "AssetClass",
     "Book",
     "EMode",
     "Family",
+    "Liquidation",
     "LiquidityCurve",
     "Market",
     "OracleKind",
@@ -38,7 +48,11 @@ __all__ = [
     "RiskParameters",
     "SparseAmounts",
     "Unit",
+    "aave_v3_liquidation",
+    "close_factor",
+    "compound_v2_liquidation",
     "health_factors",
+    "largest_liquidation",
     "liquidity",
     "parameter_changes",
 ]

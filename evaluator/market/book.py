@@ -46,6 +46,12 @@ class SparseAmounts:
         """Position index of every entry, shape (nnz,)."""
         return np.repeat(np.arange(len(self), dtype=np.int64), np.diff(self.indptr))
 
+    def get(self, position: int, asset: int) -> float:
+        """Return one amount, whole tokens, 0 if the position has none of the asset."""
+        first, end = int(self.indptr[position]), int(self.indptr[position + 1])
+        at = first + int(np.searchsorted(self.asset[first:end], asset))
+        return float(self.amount[at]) if at < end and self.asset[at] == asset else 0.0
+
     def dense(self, assets: int) -> FloatArray:
         """Return the amounts as a dense array of shape (N, A)."""
         out = np.zeros((len(self), assets))

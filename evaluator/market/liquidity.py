@@ -11,6 +11,7 @@ w(q) describes any stack of such pools exactly:
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,6 +54,13 @@ class LiquidityCurve:
         slope = (y[k + 1] - y[k]) / (x[k + 1] - x[k])
         return max(float(y[k] + slope * (q - x[k])), DRY)
 
+    @property
+    def dry_quantity(self) -> float:
+        """Net quantity sold (negative) at which w reaches DRY: all that can be bought."""
+        x, y = self.quantity, self.inverse_root
+        k = int(np.clip(np.searchsorted(y, DRY, side="right") - 1, 0, len(x) - 2))
+        return float(x[k] + (DRY - y[k]) * (x[k + 1] - x[k]) / (y[k + 1] - y[k]))
+
     def price_factor(self, q: float) -> float:
         """Return marginal price over undisturbed price after `q` whole tokens were net sold."""
         w = self.w(q)
@@ -65,8 +73,7 @@ class LiquidityCurve:
         """
         if q1 < q0:
             return -self.proceeds(q1, q0)
-        inner = self.quantity[(self.quantity > q0) & (self.quantity < q1)]
+        bends = np.append(self.quantity, self.dry_quantity)
+        inner = np.sort(bends[(bends > q0) & (bends < q1)])
         points = [q0, *inner.tolist(), q1]
-        return float(
-            sum((b - a) / (self.w(a) * self.w(b)) for a, b in zip(points, points[1:], strict=False))
-        )
+        return float(sum((b - a) / (self.w(a) * self.w(b)) for a, b in itertools.pairwise(points)))

@@ -25,6 +25,4 @@ class RateCurve:
         if u <= self.optimal or self.optimal >= 1.0:
             share = u / self.optimal if self.optimal > 0.0 else 1.0
             return self.base + self.slope1 * min(share, 1.0)
-        return (
-            self.base + self.slope1 + self.slope2 * (u - self.optimal) / (1.0 - self.optimal)
-        )
+        return self.base + self.slope1 + self.slope2 * (u - self.optimal) / (1.0 - self.optimal)
