@@ -10,13 +10,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
+from evaluator.market.book import FloatArray
 from evaluator.market.health import health_factors
 from evaluator.market.market import Family, Market
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -135,17 +131,24 @@ def largest_liquidation(
     aave = market.family is Family.AAVE_V3
     if aave and reserve_out.parameters.liquidation_threshold <= 0.0:
         return NOTHING
-    health = float(health_factors(market, p)[position])
+    health = float(health_factors(market, prices)[position])
     if not health < 1.0:
         return NOTHING
+    debt_price, collateral_price = float(p[debt_asset]), float(p[collateral_asset])
+    category = int(book.emode[position])
+    own = next((e.price for e in market.emodes if e.category == category), 0.0)
+    if prices is None and own > 0.0:
+        debt_price = own
+        if reserve_out.parameters.emode_category == category:
+            collateral_price = own
     rule = aave_v3_liquidation if aave else compound_v2_liquidation
     return rule(
         repay=repay,
         debt=book.debt.get(position, debt_asset),
         collateral=book.collateral.get(position, collateral_asset),
-        debt_price=float(p[debt_asset]),
-        collateral_price=float(p[collateral_asset]),
-        bonus=float(market.liquidation_bonuses()[int(book.emode[position]), collateral_asset]),
+        debt_price=debt_price,
+        collateral_price=collateral_price,
+        bonus=float(market.liquidation_bonuses()[category, collateral_asset]),
         protocol_fee=reserve_out.parameters.protocol_fee,
         close_factor=close_factor(market, health),
     )

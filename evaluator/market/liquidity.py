@@ -33,6 +33,15 @@ class LiquidityCurve:
     measured: bool  # quoted from real pools, or assumed
     source: str  # pools it was quoted from, or the name of the assumption
 
+    def __post_init__(self) -> None:
+        x, y = self.quantity, self.inverse_root
+        if x.ndim != 1 or x.shape != y.shape or len(x) < 2:
+            raise ValueError(f"knots must be two or more pairs, got {x.shape} and {y.shape}")
+        if not (np.all(np.diff(x) > 0.0) and np.all(np.diff(y) > 0.0) and y[0] > 0.0):
+            raise ValueError("quantities and positive inverse roots must strictly ascend")
+        if not np.any((x == 0.0) & (y == 1.0)):
+            raise ValueError("the knots must contain quantity 0 with inverse root 1")
+
     @classmethod
     def constant_product(
         cls, reserve: float, *, measured: bool = False, source: str = "assumed constant product"

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
-from numpy.typing import NDArray
 
 from evaluator.market.asset import Asset
-from evaluator.market.book import Book
+from evaluator.market.book import Book, FloatArray, SparseAmounts
 from evaluator.market.liquidity import LiquidityCurve
 from evaluator.market.oracle import OracleSpec
-from evaluator.market.parameters import RiskParameters
+from evaluator.market.parameters import Parameter, RiskParameters
 from evaluator.market.rates import RateCurve
 
 
@@ -32,6 +31,7 @@ class EMode:
     ltv: float  # for assets of the category
     liquidation_threshold: float  # for assets of the category
     liquidation_bonus: float  # net, for assets of the category
+    price: float = 0.0  # USD; replaces its assets' own price for accounts in it, 0 for none
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,6 +73,12 @@ class Market:
     full_close_below: float  # health factor below which all may be repaid; 0 for never (Aave: 0.95)
     gas_price: float  # wei
     native_price: float  # USD per whole native token, to price gas
+    particulars: tuple[Parameter, ...] = ()  # what the protocol has beyond the fields above
+
+    def __post_init__(self) -> None:
+        symbols = self.symbols
+        if len(set(symbols)) != len(symbols):
+            raise ValueError(f"symbols of a market must be unique, got {', '.join(symbols)}")
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -80,7 +86,7 @@ class Market:
         return tuple(r.asset.symbol for r in self.reserves)
 
     @property
-    def prices(self) -> NDArray[np.float64]:
+    def prices(self) -> FloatArray:
         """Oracle prices, shape (A,), USD per whole token."""
         return np.array([r.asset.price for r in self.reserves], dtype=np.float64)
 
@@ -91,7 +97,24 @@ class Market:
                 return i
         raise KeyError(symbol)
 
-    def _by_category(self, plain: list[float], field: str) -> NDArray[np.float64]:
+    def entry_prices(self, amounts: SparseAmounts, prices: FloatArray | None = None) -> FloatArray:
+        """Price of every entry of `amounts`, shape (nnz,), USD per whole token.
+
+        With the oracle's own prices (`prices` None) an eMode category that has
+        a price of its own overrides its assets' prices, as Aave V3 does
+        (GenericLogic). Given `prices`, shape (A,), are taken as they are: how
+        such a category's source would move is not known.
+        """
+        p = self.prices if prices is None else prices
+        out = np.asarray(p, dtype=np.float64)[amounts.asset]
+        if prices is None:
+            category = np.array([r.parameters.emode_category for r in self.reserves])
+            for e in (e for e in self.emodes if e.price > 0.0):
+                mine = self.book.emode[amounts.row] == e.category
+                out[mine & (category[amounts.asset] == e.category)] = e.price
+        return out
+
+    def _by_category(self, plain: list[float], field: str) -> FloatArray:
         top = max([0, *(e.category for e in self.emodes)])
         table = np.tile(np.asarray(plain, dtype=np.float64), (top + 1, 1))
         for e in self.emodes:
@@ -102,17 +125,17 @@ class Market:
                     table[e.category, a] = value
         return table
 
-    def liquidation_thresholds(self) -> NDArray[np.float64]:
+    def liquidation_thresholds(self) -> FloatArray:
         """Thresholds by eMode category of the account and asset, shape (K, A)."""
         return self._by_category(
             [r.parameters.liquidation_threshold for r in self.reserves], "liquidation_threshold"
         )
 
-    def ltvs(self) -> NDArray[np.float64]:
+    def ltvs(self) -> FloatArray:
         """LTVs by eMode category of the account and asset, shape (K, A)."""
         return self._by_category([r.parameters.ltv for r in self.reserves], "ltv")
 
-    def liquidation_bonuses(self) -> NDArray[np.float64]:
+    def liquidation_bonuses(self) -> FloatArray:
         """Net bonuses by eMode category of the account and asset, shape (K, A)."""
         return self._by_category(
             [r.parameters.liquidation_bonus for r in self.reserves], "liquidation_bonus"
