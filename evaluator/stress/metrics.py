@@ -1,0 +1,304 @@
+"""Survival metrics of one outcome, and the paired difference of two.
+
+Losses are new bad debt in USD. VaR_a is the a-quantile of loss, ES_a the mean
+of the worst 1 - a; S(t) = P(T > t) with T the first step at which bad debt
+exceeds the battery's threshold; a path that never gets there is censored at
+the horizon.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluator.errors import ConfigurationError
+from evaluator.stress import estimate as est
+from evaluator.stress.battery import Battery
+from evaluator.stress.estimate import Estimate, FloatArray
+from evaluator.stress.outcome import Outcome, OutcomePair
+
+# The bootstrap's own stream; an interval must not change with the price paths' seed.
+_BOOTSTRAP_SEED = 20200312
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SurvivalCurve:
+    """S(t) with pointwise bands, or the difference of two."""
+
+    time: FloatArray  # shape (S + 1,); s after execution
+    value: FloatArray  # shape (S + 1,); probability of no insolvency up to and including t
+    lower: FloatArray  # shape (S + 1,); pointwise
+    upper: FloatArray  # shape (S + 1,); pointwise
+    level: float  # confidence level of the bands
+    samples: int  # paths
+    censored: int  # paths that reached the horizon without insolvency (both of a pair)
+    step: float  # s between looks
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SurvivalMetrics:
+    """Every metric of one parameter set, or of the difference of two on the same paths."""
+
+    bad_debt_probability: Estimate  # P(new bad debt above the battery's threshold)
+    expected_bad_debt: Estimate  # USD
+    value_at_risk_95: Estimate  # USD of new bad debt
+    value_at_risk_99: Estimate  # USD of new bad debt
+    value_at_risk_999: Estimate  # USD of new bad debt
+    expected_shortfall_95: Estimate  # USD of new bad debt
+    expected_shortfall_99: Estimate  # USD of new bad debt
+    expected_shortfall_999: Estimate  # USD of new bad debt
+    expected_liquidated: Estimate  # USD of debt
+    liquidations_at_risk_95: Estimate  # USD of debt, the 95% quantile
+    liquidations_at_risk_99: Estimate  # USD of debt, the 99% quantile
+    expected_user_harm: Estimate  # USD lost by borrowers healthy at market prices
+    expected_liquidator_profit: Estimate  # USD
+    expected_interest: Estimate  # USD accrued on debts
+    freeze_probability: Estimate  # P(some asset cannot be withdrawn at some step)
+    borrowing_power_used: Estimate  # debt over LTV-weighted collateral at the start, no sampling
+    survival: SurvivalCurve  # S(t)
+
+    def estimates(self) -> tuple[Estimate, ...]:
+        """Return every Estimate in the order above."""
+        values = (getattr(self, f.name) for f in fields(self))
+        return tuple(v for v in values if isinstance(v, Estimate))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class AssetMetrics:
+    """Metrics of the bad debt in one asset, or of their difference."""
+
+    symbol: str  # debt asset
+    expected_bad_debt: Estimate  # USD
+    expected_shortfall_99: Estimate  # USD
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """What every Estimate of one table has in common."""
+
+    level: float  # confidence level
+    horizon: float  # s
+    samples: int  # paths
+
+    def estimate(
+        self,
+        name: str,
+        interval: tuple[float, float, float],
+        events: int,
+        unit: str = "USD",
+        percentile: float | None = None,
+    ) -> Estimate:
+        value, lower, upper = interval
+        return Estimate(
+            name=name,
+            value=value,
+            lower=lower,
+            upper=upper,
+            level=self.level,
+            percentile=percentile,
+            horizon=self.horizon,
+            samples=self.samples,
+            events=events,
+            unit=unit,
+        )
+
+
+def _alive(outcome: Outcome, steps: int) -> NDArray[np.int64]:
+    first = outcome.first_insolvency
+    deaths = np.bincount(first[first >= 0], minlength=steps + 1)[: steps + 1]
+    return (len(first) - np.cumsum(deaths)).astype(np.int64)
+
+
+def survival_curve(outcome: Outcome, battery: Battery) -> SurvivalCurve:
+    """Return S(t) at every step with pointwise intervals.
+
+    Every path is watched to the horizon, so censoring happens there only and
+    the Kaplan-Meier estimate is the share alive.
+    """
+    n, steps = len(outcome), battery.steps
+    alive = _alive(outcome, steps)
+    ends = {int(k): est.share_interval(int(k), n, battery.level) for k in np.unique(alive)}
+    return SurvivalCurve(
+        time=np.arange(steps + 1, dtype=np.float64) * battery.step,
+        value=alive / n,
+        lower=np.array([ends[int(k)][0] for k in alive]),
+        upper=np.array([ends[int(k)][1] for k in alive]),
+        level=battery.level,
+        samples=n,
+        censored=int(alive[-1]),
+        step=battery.step,
+    )
+
+
+def _survival_difference(before: Outcome, after: Outcome, battery: Battery) -> SurvivalCurve:
+    n, steps = len(before), battery.steps
+    a = np.where(before.first_insolvency < 0, steps + 1, before.first_insolvency)
+    b = np.where(after.first_insolvency < 0, steps + 1, after.first_insolvency)
+    t = np.arange(steps + 1)
+    # Paths that live longer after than before, and the other way round, at each t.
+    gained = np.zeros(steps + 2, dtype=np.int64)
+    lost = np.zeros(steps + 2, dtype=np.int64)
+    for better, worse, count in ((b, a, gained), (a, b, lost)):
+        longer = better > worse
+        np.add.at(count, worse[longer], 1)
+        np.add.at(count, better[longer], -1)
+    p12 = (np.cumsum(gained)[: steps + 1] + 1) / (n + 2)
+    p21 = (np.cumsum(lost)[: steps + 1] + 1) / (n + 2)
+    value = (np.cumsum(gained) - np.cumsum(lost))[: steps + 1] / n
+    middle = p12 - p21
+    half = est.normal_quantile(battery.level) * np.sqrt((p12 + p21 - middle**2) / (n + 2))
+    return SurvivalCurve(
+        time=t.astype(np.float64) * battery.step,
+        value=value,
+        lower=np.minimum(middle - half, value),
+        upper=np.maximum(middle + half, value),
+        level=battery.level,
+        samples=n,
+        censored=int(np.count_nonzero((a > steps) & (b > steps))),
+        step=battery.step,
+    )
+
+
+def _nonzero(x: FloatArray) -> int:
+    return int(np.count_nonzero(x))
+
+
+def survival_metrics(outcome: Outcome, battery: Battery) -> SurvivalMetrics:
+    """Return every metric of one outcome with its interval at `battery.level`.
+
+    Raises ConfigurationError for an outcome without paths.
+    """
+    n, level = len(outcome), battery.level
+    if n == 0:
+        raise ConfigurationError("metrics need at least one path, the outcome has none")
+    frame = _Frame(level, battery.horizon, n)
+    loss = outcome.new_bad_debt
+    insolvent = int(np.count_nonzero(loss > battery.insolvency_threshold))
+    frozen = int(np.count_nonzero(outcome.frozen_steps))
+
+    def share(name: str, k: int) -> Estimate:
+        return frame.estimate(name, (k / n, *est.share_interval(k, n, level)), k, "fraction")
+
+    def mean(name: str, x: FloatArray) -> Estimate:
+        return frame.estimate(name, est.mean_interval(x, level, _BOOTSTRAP_SEED), _nonzero(x))
+
+    def quantile(name: str, x: FloatArray, a: float) -> Estimate:
+        interval = est.quantile_interval(x, a, level)
+        return frame.estimate(name, interval, _nonzero(x), percentile=a)
+
+    def shortfall(name: str, a: float) -> Estimate:
+        interval = est.shortfall_interval(loss, a, level)
+        return frame.estimate(name, interval, _nonzero(loss), percentile=a)
+
+    used = outcome.borrowing_power_used
+    return SurvivalMetrics(
+        bad_debt_probability=share("bad_debt_probability", insolvent),
+        expected_bad_debt=mean("expected_bad_debt", loss),
+        value_at_risk_95=quantile("value_at_risk_95", loss, 0.95),
+        value_at_risk_99=quantile("value_at_risk_99", loss, 0.99),
+        value_at_risk_999=quantile("value_at_risk_999", loss, 0.999),
+        expected_shortfall_95=shortfall("expected_shortfall_95", 0.95),
+        expected_shortfall_99=shortfall("expected_shortfall_99", 0.99),
+        expected_shortfall_999=shortfall("expected_shortfall_999", 0.999),
+        expected_liquidated=mean("expected_liquidated", outcome.liquidated),
+        liquidations_at_risk_95=quantile("liquidations_at_risk_95", outcome.liquidated, 0.95),
+        liquidations_at_risk_99=quantile("liquidations_at_risk_99", outcome.liquidated, 0.99),
+        expected_user_harm=mean("expected_user_harm", outcome.user_harm),
+        expected_liquidator_profit=mean("expected_liquidator_profit", outcome.liquidator_profit),
+        expected_interest=mean("expected_interest", outcome.interest),
+        freeze_probability=share("freeze_probability", frozen),
+        borrowing_power_used=frame.estimate(
+            "borrowing_power_used", (used, used, used), n, "fraction"
+        ),
+        survival=survival_curve(outcome, battery),
+    )
+
+
+def compare(pair: OutcomePair, battery: Battery) -> SurvivalMetrics:
+    """Return after less before on the same paths, each with its paired interval."""
+    return difference(pair.before, pair.after, battery)
+
+
+def difference(before: Outcome, after: Outcome, battery: Battery) -> SurvivalMetrics:
+    """Return `after` less `before`, two outcomes of the same paths in the same order.
+
+    `events` counts the paths on which the two differ. Raises
+    ConfigurationError when they do not have the same number of paths.
+    """
+    n, level = len(before), battery.level
+    if n != len(after) or n == 0:
+        raise ConfigurationError(
+            f"a paired difference needs the same paths, got {n} and {len(after)}"
+        )
+    frame = _Frame(level, battery.horizon, n)
+    old, new = before.new_bad_debt, after.new_bad_debt
+    bar = battery.insolvency_threshold
+
+    def share(name: str, a: NDArray[np.bool_], b: NDArray[np.bool_]) -> Estimate:
+        interval = est.paired_share_interval(a, b, level)
+        return frame.estimate(name, interval, int(np.count_nonzero(a != b)), "fraction")
+
+    def mean(name: str, a: FloatArray, b: FloatArray) -> Estimate:
+        interval = est.mean_interval(b - a, level, _BOOTSTRAP_SEED)
+        return frame.estimate(name, interval, _nonzero(b - a))
+
+    def quantile(name: str, a: FloatArray, b: FloatArray, p: float) -> Estimate:
+        interval = est.quantile_difference(a, b, p, level)
+        return frame.estimate(name, interval, _nonzero(b - a), percentile=p)
+
+    def shortfall(name: str, p: float) -> Estimate:
+        interval = est.shortfall_difference(old, new, p, level)
+        return frame.estimate(name, interval, _nonzero(new - old), percentile=p)
+
+    used = after.borrowing_power_used - before.borrowing_power_used
+    lar = (before.liquidated, after.liquidated)
+    return SurvivalMetrics(
+        bad_debt_probability=share("bad_debt_probability", old > bar, new > bar),
+        expected_bad_debt=mean("expected_bad_debt", old, new),
+        value_at_risk_95=quantile("value_at_risk_95", old, new, 0.95),
+        value_at_risk_99=quantile("value_at_risk_99", old, new, 0.99),
+        value_at_risk_999=quantile("value_at_risk_999", old, new, 0.999),
+        expected_shortfall_95=shortfall("expected_shortfall_95", 0.95),
+        expected_shortfall_99=shortfall("expected_shortfall_99", 0.99),
+        expected_shortfall_999=shortfall("expected_shortfall_999", 0.999),
+        expected_liquidated=mean("expected_liquidated", *lar),
+        liquidations_at_risk_95=quantile("liquidations_at_risk_95", *lar, 0.95),
+        liquidations_at_risk_99=quantile("liquidations_at_risk_99", *lar, 0.99),
+        expected_user_harm=mean("expected_user_harm", before.user_harm, after.user_harm),
+        expected_liquidator_profit=mean(
+            "expected_liquidator_profit", before.liquidator_profit, after.liquidator_profit
+        ),
+        expected_interest=mean("expected_interest", before.interest, after.interest),
+        freeze_probability=share(
+            "freeze_probability", before.frozen_steps > 0, after.frozen_steps > 0
+        ),
+        borrowing_power_used=frame.estimate(
+            "borrowing_power_used", (used, used, used), n, "fraction"
+        ),
+        survival=_survival_difference(before, after, battery),
+    )
+
+
+def asset_metrics(outcome: Outcome, battery: Battery) -> tuple[AssetMetrics, ...]:
+    """Return the bad debt by debt asset, in the order of `outcome.symbols`.
+
+    It includes what existed before the first step.
+    """
+    frame = _Frame(battery.level, battery.horizon, len(outcome))
+    table = []
+    for a, symbol in enumerate(outcome.symbols):
+        x = np.ascontiguousarray(outcome.bad_debt_by_asset[:, a])
+        mean = est.mean_interval(x, battery.level, _BOOTSTRAP_SEED)
+        tail = est.shortfall_interval(x, 0.99, battery.level)
+        table.append(
+            AssetMetrics(
+                symbol=symbol,
+                expected_bad_debt=frame.estimate("expected_bad_debt", mean, _nonzero(x)),
+                expected_shortfall_99=frame.estimate(
+                    "expected_shortfall_99", tail, _nonzero(x), percentile=0.99
+                ),
+            )
+        )
+    return tuple(table)
