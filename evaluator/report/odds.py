@@ -1,0 +1,211 @@
+"""The part of the report's model that holds one market's stress results."""
+
+from __future__ import annotations
+
+from pydantic import model_validator
+
+from evaluator.market import Unit
+from evaluator.report.part import Part, Text
+
+
+class EstimateRow(Part):
+    """A number with its interval, horizon, percentile and sample size."""
+
+    value: float
+    lower: float
+    upper: float
+    level: float  # confidence level of the interval, fraction
+    percentile: float | None  # of the loss distribution, fraction
+    horizon: float  # seconds after execution
+    samples: int  # paths
+    events: int  # paths on which the quantity is not zero
+    unit: Text  # "fraction", "USD"
+
+
+class OddsRow(Part):
+    """One metric today and after, on the same paths."""
+
+    name: Text  # "bad_debt_probability"
+    label: Text  # for people
+    today: EstimateRow
+    after_static: EstimateRow  # same borrowers
+    after_responding: EstimateRow | None  # borrowers use the room; None: no new room
+    difference: EstimateRow  # paired, after_static less today
+    difference_responding: EstimateRow | None  # paired, after_responding less today
+    headline: bool = False  # shown on the first screen
+
+
+class HurtRow(Part):
+    """One account that becomes liquidatable at execution."""
+
+    account: Text
+    health_factor_before: float
+    health_factor_after: float
+    collateral_usd: float
+    debt_usd: float
+
+
+class HurtSection(Part):
+    """Who is hurt at the moment of execution."""
+
+    users: int  # made liquidatable, all of them
+    debt_usd: float  # theirs
+    share_of_debt: float  # of the market's debt
+    rows: tuple[HurtRow, ...]  # the largest
+    borrowers: int  # looked at
+
+
+class ScenarioRow(Part):
+    """The odds under one scenario."""
+
+    name: Text
+    what: Text  # in a sentence
+    chance_today: EstimateRow
+    chance_after: EstimateRow
+    shortfall_today: EstimateRow | None
+    shortfall_after: EstimateRow | None
+
+
+class Series(Part):
+    """A line with its band over a shared axis."""
+
+    name: Text  # "today", "after, same borrowers", "after, borrowers use the room"
+    value: tuple[float, ...]
+    lower: tuple[float, ...] = ()  # empty: no band
+    upper: tuple[float, ...] = ()
+
+
+class Curves(Part):
+    """Lines over one axis: survival, loss exceedance, liquidation map."""
+
+    x: tuple[float, ...]
+    series: tuple[Series, ...]
+    level: float | None  # confidence level of the bands
+
+    @model_validator(mode="after")
+    def _same_length(self) -> Curves:
+        for s in self.series:
+            if any(len(v) not in (0, len(self.x)) for v in (s.lower, s.upper)) or len(
+                s.value
+            ) != len(self.x):
+                raise ValueError(f"series {s.name!r} has another length than its axis")
+        return self
+
+
+class FanSeries(Part):
+    """Quantiles of bad debt over time for one parameter set."""
+
+    name: Text
+    quantiles: tuple[tuple[float, ...], ...]  # one tuple over time for each level of the fan
+
+
+class Fan(Part):
+    """Bad debt over time: quantiles across paths."""
+
+    time: tuple[float, ...]  # seconds after execution
+    levels: tuple[float, ...]  # ascending quantile levels, fractions
+    series: tuple[FanSeries, ...]
+
+
+class LiquidationMap(Part):
+    """Debt that becomes liquidatable as one asset's price falls, all else equal."""
+
+    asset: Text
+    curves: Curves  # x: fall of the price, fraction; values: USD of debt
+
+
+class SensitivityRow(Part):
+    """How a metric moves when one assumption moves."""
+
+    name: Text
+    low_setting: Text
+    high_setting: Text
+    low: float  # metric at the low setting
+    high: float  # metric at the high setting
+
+
+class Sensitivity(Part):
+    """A tornado: what drives the result, largest first."""
+
+    metric: Text
+    unit: Text
+    base: float
+    rows: tuple[SensitivityRow, ...]
+
+
+class SafeValueRow(Part):
+    """The furthest value of a parameter that keeps today's odds."""
+
+    path: Text
+    label: Text
+    unit: Unit
+    today: float
+    proposed: float
+    safe: float
+    confidence: float  # fraction
+    beyond: bool  # the proposed value is
+
+
+class GreekRow(Part):
+    """A derivative of a metric, by common random numbers."""
+
+    name: Text
+    what: Text
+    today: float
+    after: float
+    unit: Text
+
+
+class ConformanceRow(Part):
+    """One quantity of the model against the contracts."""
+
+    quantity: Text
+    compared: int
+    largest_error: float  # relative
+
+
+class ConformanceSection(Part):
+    """The model held against real bytecode."""
+
+    paths: int | None  # replayed with real transactions, None: only views were compared
+    largest_error: float  # relative
+    rows: tuple[ConformanceRow, ...]
+
+
+class CalibrationRow(Part):
+    """What the price process of one asset was fitted to."""
+
+    asset: Text
+    process: Text
+    days: float  # of prices
+    observations: int
+    source: Text
+    volatility: float | None  # per year
+    share_of_book: float  # larger of its shares of collateral and debt
+    thin: bool
+
+
+class MarketSection(Part):
+    """Everything about one market the proposal reaches; None where not computed."""
+
+    name: Text  # "Aave V3"
+    protocol: Text  # "aave_v3"
+    address: Text
+    supplied_usd: float
+    debt_usd: float
+    reserves_usd: float
+    borrowers: int
+    unchanged: bool
+    hurt: HurtSection | None = None
+    odds: tuple[OddsRow, ...] | None = None
+    scenarios: tuple[ScenarioRow, ...] | None = None
+    survival: Curves | None = None  # x: seconds after execution; values: probability
+    loss_exceedance: Curves | None = None  # x: USD; values: probability of more bad debt
+    fan: Fan | None = None
+    liquidation_maps: tuple[LiquidationMap, ...] | None = None
+    sensitivity: Sensitivity | None = None
+    safe_values: tuple[SafeValueRow, ...] | None = None
+    greeks: tuple[GreekRow, ...] | None = None
+    conformance: ConformanceSection | None = None
+    calibration: tuple[CalibrationRow, ...] | None = None
+    plausible_loss: Text | None = None  # the most plausible way to a large loss, in words
