@@ -114,6 +114,10 @@ class Anvil:
             self.rpc = RpcClient(self.url, timeout=timeout, retries=0, outage=self._explain)
             self.rpc.request("anvil_setLoggingEnabled", [False])
             self.rpc.request("anvil_setBlockTimestampInterval", [block_seconds])
+            if load_state is not None:
+                # Otherwise the first block after a load carries the wall clock's time.
+                head = self.rpc.request("eth_getBlockByNumber", ["latest", False])
+                self.rpc.request("evm_setTime", [int(head["timestamp"], 16)])
         except BaseException:
             self.stop()
             raise
