@@ -1,0 +1,1 @@
+"""Parameters of price processes from past prices, or from stated priors."""

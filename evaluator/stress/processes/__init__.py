@@ -1,0 +1,1 @@
+"""Price processes: laws of joint market prices over a horizon."""

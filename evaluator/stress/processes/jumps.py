@@ -1,0 +1,149 @@
+"""Jumps: events of one asset, and events of the whole market that strike all at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+
+from evaluator.errors import ConfigurationError
+from evaluator.stress.processes import arithmetic, philox
+from evaluator.stress.processes.process import YEAR, FloatArray
+
+_STREAM = 1  # of the events of the market; node n has stream _STREAM + 1 + n
+_SIZES = 1 << 20  # index from which a stream's numbers are sizes, not arrival times
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class JumpLaw:
+    """Compound Poisson jumps in the logarithm of N nodes (Merton 1976).
+
+    A common event strikes every node at once with sizes correlated by
+    `common_correlation`; an own event strikes one node. Sizes are normal. For a
+    pegged node a jump moves the ratio to its anchor, which then reverts.
+    """
+
+    intensity: FloatArray  # shape (N,); own events per year
+    mean: FloatArray  # shape (N,); of an own jump's logarithm
+    deviation: FloatArray  # shape (N,); standard deviation of an own jump's logarithm
+    common_intensity: float  # common events per year
+    common_mean: FloatArray  # shape (N,); of a common jump's logarithm
+    common_deviation: FloatArray  # shape (N,); standard deviation of a common jump's logarithm
+    common_correlation: float  # of two nodes' sizes in one common event, 0 to 1
+
+    def __post_init__(self) -> None:
+        """Raise ConfigurationError for negative rates or deviations."""
+        positive = (self.intensity, self.deviation, self.common_deviation)
+        if any(np.any(~(x >= 0.0)) for x in positive) or not self.common_intensity >= 0.0:
+            raise ConfigurationError("jump intensities and deviations must be 0 or more")
+        if not 0.0 <= self.common_correlation <= 1.0:
+            raise ConfigurationError(
+                f"common_correlation is {self.common_correlation}; give a number from 0 to 1"
+            )
+
+    @property
+    def compensator(self) -> FloatArray:
+        """Expected growth per year that jumps add to each price, shape (N,)."""
+        own = self.intensity * np.expm1(self.mean + 0.5 * self.deviation**2)
+        common = np.expm1(self.common_mean + 0.5 * self.common_deviation**2)
+        return np.asarray(own + self.common_intensity * common)
+
+    @property
+    def variance(self) -> FloatArray:
+        """Variance per year that jumps add to each logarithm, shape (N,)."""
+        own = self.intensity * (self.mean**2 + self.deviation**2)
+        return np.asarray(
+            own + self.common_intensity * (self.common_mean**2 + self.common_deviation**2)
+        )
+
+    def add(
+        self, increments: FloatArray, *, seed: int, first: int, step: float, antithetic: bool
+    ) -> None:
+        """Add the jumps of paths first, first + 1, ... to `increments`, shape (count, N, steps)."""
+        _add_jumps(
+            philox.stream_key(seed),
+            first,
+            antithetic,
+            step / YEAR,
+            self.intensity,
+            self.mean,
+            self.deviation,
+            self.common_intensity,
+            self.common_mean,
+            self.common_deviation,
+            np.sqrt(self.common_correlation),
+            np.sqrt(1.0 - self.common_correlation),
+            increments,
+        )
+
+
+def no_jumps(nodes: int) -> JumpLaw:
+    """Return the law of `nodes` logarithms that never jump."""
+    zero = np.zeros(nodes)
+    return JumpLaw(
+        intensity=zero,
+        mean=zero,
+        deviation=zero,
+        common_intensity=0.0,
+        common_mean=zero,
+        common_deviation=zero,
+        common_correlation=0.0,
+    )
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _add_jumps(
+    key: np.uint64,
+    first: int,
+    antithetic: bool,
+    dt: float,
+    intensity: FloatArray,
+    mean: FloatArray,
+    deviation: FloatArray,
+    common_intensity: float,
+    common_mean: FloatArray,
+    common_deviation: FloatArray,
+    shared: float,
+    alone: float,
+    out: FloatArray,
+) -> None:
+    paths, nodes, steps = out.shape
+    horizon = steps * dt
+    for r in range(paths):
+        path = np.int64(first + r)
+        sign = 1.0
+        if antithetic:
+            # The pair shares arrival times; sizes mirror about their means.
+            sign = 1.0 - 2.0 * (path & 1)
+            path >>= 1
+        if common_intensity > 0.0:
+            t = 0.0
+            event = 0
+            while True:
+                u, _ = philox.uniform_pair(key, path, _STREAM, event)
+                t -= arithmetic.log(u) / common_intensity
+                if t >= horizon:
+                    break
+                s = min(int(t / dt), steps - 1)
+                base = _SIZES + event * (nodes + 1)
+                market, _ = philox.normal_pair(key, path, _STREAM, base)
+                for n in range(nodes):
+                    own, _ = philox.normal_pair(key, path, _STREAM, base + 1 + n)
+                    z = sign * (shared * market + alone * own)
+                    out[r, n, s] += common_mean[n] + common_deviation[n] * z
+                event += 1
+        for n in range(nodes):
+            if intensity[n] <= 0.0:
+                continue
+            t = 0.0
+            event = 0
+            while True:
+                u, _ = philox.uniform_pair(key, path, _STREAM + 1 + n, event)
+                t -= arithmetic.log(u) / intensity[n]
+                if t >= horizon:
+                    break
+                s = min(int(t / dt), steps - 1)
+                z, _ = philox.normal_pair(key, path, _STREAM + 1 + n, _SIZES + event)
+                out[r, n, s] += mean[n] + sign * deviation[n] * z
+                event += 1
