@@ -8,7 +8,7 @@ import threading
 
 import eth_abi
 import pytest
-from eth_utils import keccak, to_checksum_address
+from eth_utils import keccak
 
 from evaluator.governance.decoder import Decoder, DecodingFailed
 from evaluator.governance.decoding.calls import RawAction, decode_actions
@@ -129,8 +129,7 @@ def test_the_worker_is_bounded_in_memory(decoder: Decoder) -> None:
     assert limit == 256 << 20
 
 
-def test_addresses_come_back_with_their_checksum(decoder: Decoder) -> None:
-    (action,) = decoder.actions(
-        [RawAction(target=TARGET.lower(), value=0, signature=b"", calldata=b"")]
-    )
-    assert action.target == to_checksum_address(TARGET)
+def test_addresses_come_back_in_lower_case(decoder: Decoder) -> None:
+    target = "0x" + "aB" * 20
+    (action,) = decoder.actions([RawAction(target=target, value=0, signature=b"", calldata=b"")])
+    assert action.target == target.lower()

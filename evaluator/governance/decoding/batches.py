@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from eth_hash.auto import keccak
 
-from .values import Undecodable, Value, checksum
+from .values import Undecodable, Value
 
 MAX_CALLS = 1000  # calls unfolded out of one proposal, over all levels
 
@@ -16,7 +16,7 @@ MAX_CALLS = 1000  # calls unfolded out of one proposal, over all levels
 class NestedCall:
     """A call found inside another one."""
 
-    target: str  # address called, checksummed
+    target: str  # address called, lower-case
     value: int  # wei sent along
     calldata: bytes  # full calldata
     signature: str = ""  # signature string that came with it, "" if none
@@ -47,17 +47,18 @@ def _items(value: Value) -> _Values:
     return value
 
 
-def _lists(at: int, *, signatures: int | None, data: int) -> Batch:
+def _lists(at: int, *, signatures: int | None, data: int, delegates: int | None = None) -> Batch:
     """Parallel lists of targets and values from position `at`, with calldatas at `data`."""
 
     def unfold(_target: str, values: _Values) -> list[NestedCall]:
         targets, amounts, datas = _items(values[at]), _items(values[at + 1]), _items(values[data])
         texts: _Values = ("",) * len(targets) if signatures is None else _items(values[signatures])
-        if not len(targets) == len(amounts) == len(datas) == len(texts):
+        modes: _Values = (False,) * len(targets) if delegates is None else _items(values[delegates])
+        if not len(targets) == len(amounts) == len(datas) == len(texts) == len(modes):
             raise Undecodable("its lists differ in length")
         return [
-            _signed(_address(t), _number(v), str(s), _octets(d))
-            for t, v, s, d in zip(targets, amounts, texts, datas, strict=True)
+            _signed(_address(t), _number(v), str(s), _octets(d), delegate=bool(m))
+            for t, v, s, d, m in zip(targets, amounts, texts, datas, modes, strict=True)
         ]
 
     return unfold
@@ -153,7 +154,7 @@ def _multi_send(_target: str, values: _Values) -> list[NestedCall]:
             raise Undecodable(f"the operation {packed[at]} at byte {at} is unknown")
         found.append(
             NestedCall(
-                target=checksum(packed[at + 1 : at + 21]),
+                target="0x" + packed[at + 1 : at + 21].hex(),
                 value=int.from_bytes(packed[at + 21 : at + 53], "big"),
                 calldata=packed[at + 85 : end],
                 delegate=packed[at] == 1,
@@ -204,6 +205,7 @@ BATCHES: dict[str, Batch] = {
     f"execute({_LIST},bytes32)": _lists(0, signatures=None, data=2),
     f"propose({_SIGNED_LIST},string)": _lists(0, signatures=2, data=3),
     f"propose({_SIGNED_LIST},string,uint8)": _lists(0, signatures=2, data=3),
+    f"queue({_SIGNED_LIST},bool[])": _lists(0, signatures=2, data=3, delegates=4),
     "relay(address,uint256,bytes)": _single(0, 1, 2),
     "execute(address,uint256,bytes)": _single(0, 1, 2),
     "execute(address,bytes)": _single(0, None, 1, delegate=True),

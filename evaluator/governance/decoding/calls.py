@@ -17,7 +17,7 @@ from eth_hash.auto import keccak
 from .batches import BATCHES, MAX_CALLS, NestedCall
 from .known_calls import known_calls
 from .signatures import Fragment, MalformedSignature, parse_signature
-from .values import MAX_OCTETS, MAX_VALUES, Allowance, Undecodable, Value, checksum, decode_values
+from .values import MAX_OCTETS, MAX_VALUES, Allowance, Undecodable, Value, decode_values
 
 MAX_CALLDATA = 1 << 20  # bytes of one call that are looked at
 MAX_DEPTH = 8  # batches inside batches
@@ -39,7 +39,7 @@ class DecodedArgument:
 
     name: str  # parameter name, "" if unknown
     type: str  # canonical ABI type
-    value: Value  # numbers as int, addresses checksummed, bytes as 0x hex, arrays as tuples
+    value: Value  # numbers as int, addresses in lower case, bytes as 0x hex, arrays as tuples
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +60,7 @@ class DecodedCall:
 class Action:
     """One call that a proposal makes, with the calls inside it."""
 
-    target: str  # address called, checksummed
+    target: str  # address called, lower-case
     value: int  # wei sent along
     signature: str  # signature string that came with it, "" if none
     calldata: bytes  # full calldata, selector included
@@ -98,7 +98,7 @@ def decode_actions(actions: Sequence[RawAction]) -> tuple[Action, ...]:
         values, octets = mine.values, mine.octets
         unfolding.allowance = mine
         call = NestedCall(
-            target=checksum(bytes.fromhex(raw.target[2:])),
+            target=raw.target.lower(),
             value=raw.value,
             calldata=raw.full_calldata,
             signature=raw.signature.decode("utf-8", errors="replace"),
@@ -113,7 +113,7 @@ def raw_action(raw: RawAction, error: str) -> Action:
     """An action left as raw bytes, for the given reason."""
     calldata = raw.full_calldata
     return Action(
-        target=checksum(bytes.fromhex(raw.target[2:])),
+        target=raw.target.lower(),
         value=raw.value,
         signature=raw.signature.decode("utf-8", errors="replace"),
         calldata=calldata,

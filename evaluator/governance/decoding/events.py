@@ -17,7 +17,7 @@ MAX_EVENTS = 5000  # of one execution that are decoded
 class RawEvent:
     """A log as the node gives it."""
 
-    contract: str  # address that emitted it, checksummed
+    contract: str  # address that emitted it, lower-case
     topics: tuple[bytes, ...]  # 32 bytes each
     data: bytes  # unindexed part
 
@@ -26,7 +26,7 @@ class RawEvent:
 class DecodedEvent:
     """A log with its name and arguments, or as raw bytes with the reason."""
 
-    contract: str  # address that emitted it, checksummed
+    contract: str  # address that emitted it, lower-case
     name: str  # event name, "" if unknown
     signature: str  # canonical signature, "" if unknown
     arguments: tuple[DecodedArgument, ...]  # in the order of the signature

@@ -115,6 +115,7 @@ _KINDS: dict[str, str] = {
         queueTransaction(address target, uint256 value, string signature, bytes data, uint256 executionTime, bool withDelegatecall)
         executeTransaction(address target, uint256 value, string signature, bytes data, uint256 executionTime, bool withDelegatecall)
         cancelTransaction(address target, uint256 value, string signature, bytes data, uint256 executionTime, bool withDelegatecall)
+        queue(address[] targets, uint256[] values, string[] signatures, bytes[] calldatas, bool[] withDelegatecalls)
     """,
     "Compound comptroller": """
         _become(address unitroller)
@@ -333,6 +334,9 @@ _KINDS: dict[str, str] = {
     "treasury": """
         transfer(address token, address recipient, uint256 amount)
         approve(address token, address recipient, uint256 amount)
+        transfer(address collector, address token, address recipient, uint256 amount)
+        approve(address collector, address token, address recipient, uint256 amount)
+        createStream(address collector, address recipient, uint256 deposit, address tokenAddress, uint256 startTime, uint256 stopTime)
         createStream(address recipient, uint256 deposit, address tokenAddress, uint256 startTime, uint256 stopTime)
         cancelStream(uint256 streamId)
     """,

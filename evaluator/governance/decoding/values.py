@@ -12,12 +12,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from eth_hash.auto import keccak
-
 from .signatures import AbiType
 
 Value = int | bool | str | tuple["Value", ...]
-"""A decoded value: numbers as int, truth as bool, addresses with checksum, text as
+"""A decoded value: numbers as int, truth as bool, addresses in lower case, text as
 it reads, byte strings as 0x hex, arrays and tuples as tuples."""
 
 MAX_VALUES = 20_000  # values read out of one call or event
@@ -58,15 +56,6 @@ def decode_values(
     allowance = Allowance() if allowance is None else allowance
     allowance.canonical += sum(t.head for t in types)
     return _sequence(types, data, 0, allowance)
-
-
-def checksum(address: bytes) -> str:
-    """Write 20 bytes as an address with its EIP-55 checksum."""
-    text = address.hex()
-    digest = keccak(text.encode()).hex()
-    return "0x" + "".join(
-        c.upper() if int(d, 16) >= 8 else c for c, d in zip(text, digest[:40], strict=True)
-    )
 
 
 def _sequence(
@@ -133,7 +122,7 @@ def _elementary(base: str, data: bytes, at: int) -> Value:
     if base == "address":
         if word >> 160:
             raise Undecodable(f"the address at byte {at} has more than 20 bytes")
-        return checksum(word.to_bytes(20, "big"))
+        return "0x" + word.to_bytes(20, "big").hex()
     if base == "bool":
         if word > 1:
             raise Undecodable(f"the bool at byte {at} is neither 0 nor 1")

@@ -71,7 +71,7 @@ def shown(kind: str, value):
     if kind.startswith("("):
         return tuple(shown(k, v) for k, v in zip(split(kind[1:-1]), value, strict=True))
     if kind == "address":
-        return to_checksum_address(value)
+        return value.lower()
     if kind.startswith("bytes"):
         return "0x" + bytes(value).hex()
     return value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import eth_abi
 import pytest
-from eth_utils import keccak, to_checksum_address
+from eth_utils import keccak
 
 from evaluator.governance.decoding.batches import MAX_CALLS
 from evaluator.governance.decoding.calls import (
@@ -16,9 +16,9 @@ from evaluator.governance.decoding.calls import (
 )
 from tests.governance.decoding.test_values import BOMB
 
-TARGET = to_checksum_address("0x" + "11" * 20)
-OTHER = to_checksum_address("0x" + "22" * 20)
-ASSET = to_checksum_address("0x" + "aa" * 20)
+TARGET = "0x" + "11" * 20
+OTHER = "0x" + "22" * 20
+ASSET = "0x" + "aa" * 20
 
 
 def call(signature: str, *values) -> bytes:
