@@ -7,6 +7,7 @@ JSON output.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import json
 from collections.abc import Mapping
@@ -36,6 +37,7 @@ class Artifact:
     abi: Abi  # parsed interface
     bytecode: str  # creation code, hex without 0x; holds placeholders until linked
     link_references: tuple[LinkReference, ...] = ()  # libraries the code still lacks
+    runtime: str = ""  # deployed code, hex without 0x, for code overrides; "" if not given
 
     @property
     def libraries(self) -> tuple[str, ...]:
@@ -78,9 +80,11 @@ def parse_artifact(content: Mapping[str, Any], *, name: str) -> Artifact:
     """Read an artifact's JSON, in any of the three shapes. Raises SetupError."""
     code: object = content.get("bytecode")
     references: object = content.get("linkReferences")
+    runtime: object = content.get("deployedBytecode")
     if not isinstance(code, str) and isinstance(content.get("evm"), dict):
         part = content["evm"].get("bytecode", {})
         code, references = part.get("object"), part.get("linkReferences")
+        runtime = content["evm"].get("deployedBytecode", {}).get("object")
     if not isinstance(code, str) or not isinstance(content.get("abi"), list):
         raise SetupError(f"{name} is no contract artifact: it has no abi or no bytecode")
     found = [
@@ -94,6 +98,7 @@ def parse_artifact(content: Mapping[str, Any], *, name: str) -> Artifact:
         abi=Abi.parse(content["abi"]),
         bytecode=code.removeprefix("0x"),
         link_references=tuple(sorted(found, key=lambda reference: reference.start)),
+        runtime=runtime.removeprefix("0x") if isinstance(runtime, str) else "",
     )
 
 
@@ -114,6 +119,4 @@ def link(artifact: Artifact, libraries: Mapping[str, str]) -> Artifact:
             raise SetupError(f"{reference.library}'s address {address!r} is no address")
         at = reference.start * 2
         code = code[:at] + address.removeprefix("0x").lower() + code[at + 40 :]
-    return Artifact(
-        name=artifact.name, abi=artifact.abi, bytecode=code, link_references=tuple(left)
-    )
+    return dataclasses.replace(artifact, bytecode=code, link_references=tuple(left))

@@ -1,0 +1,40 @@
+#!/usr/bin/env node
+// The Solidity compiler of npm behind the command line that Brownie and
+// evaluator/chain/solidity.py expect: `--version`, and `--standard-json` with the
+// input on standard input. Imports are looked up in node_modules and beside this file.
+"use strict";
+
+const fs = require("fs");
+const path = require("path");
+const solc = require(path.join(__dirname, "node_modules", "solc"));
+
+function findImport(name) {
+  const roots = [path.join(__dirname, "node_modules"), __dirname, path.join(__dirname, "contracts")];
+  for (const root of roots) {
+    const file = path.resolve(root, name);
+    // An import must not climb out of the folders it is looked up in.
+    if (file.startsWith(root + path.sep) && fs.existsSync(file)) {
+      return { contents: fs.readFileSync(file, "utf8") };
+    }
+  }
+  return { error: `${name} was looked for in ${roots.join(", ")} and is in none` };
+}
+
+if (process.argv.includes("--version")) {
+  console.log("solc, the solidity compiler commandline interface");
+  console.log(`Version: ${solc.version().replace(".Emscripten.clang", ".Linux.g++")}`);
+} else if (process.argv.includes("--standard-json")) {
+  const output = solc.compile(fs.readFileSync(0, "utf8"), { import: findImport });
+  // writeSync, because a pipe may not be flushed when the process ends.
+  const buffer = Buffer.from(output);
+  for (let at = 0; at < buffer.length; ) {
+    try {
+      at += fs.writeSync(1, buffer, at);
+    } catch (error) {
+      if (error.code !== "EAGAIN") throw error;
+    }
+  }
+} else {
+  console.error("usage: solc.js --version | --standard-json < input.json");
+  process.exit(2);
+}
