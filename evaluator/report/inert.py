@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from html import escape
 
 ELLIPSIS = "…"
 # Invisible, breaks "@name", "#tag" and ":emoji:" without changing how the text looks.
@@ -56,7 +57,8 @@ def line(text: str, length: int = 1000) -> str:
 
 _MARKDOWN = re.compile(r"[\\`*\[\]<>|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|&(?=[A-Za-z#])|!(?=\[)")
 _LINE_START = re.compile(r"^(?:[-+](?=[\s-]|$)|#|=|\d+[.)](?=\s|$))")
-_MENTION = re.compile(r"([@#＠＃])(?=\S)")
+# "&#" is a character reference of ours.
+_MENTION = re.compile(r"(?<!&)([@#＠＃])(?=\S)")
 _EMOJI = re.compile(r":(?=[\w+-]+:)")
 _SCHEME = re.compile(r"(?i)\b([a-z][a-z0-9+.-]{1,12}):(?=//|[^\s\d])")
 _DOMAIN = re.compile(r"(?<=[^\W\d_])\.(?=[^\W\d_])|(?<=\w)\.(?=[^\W\d_])")
@@ -76,6 +78,12 @@ def prose(text: str, length: int = 1000) -> str:
     t = _DOMAIN.sub(_JOINER + ".", t)
     t = _MENTION.sub(lambda m: m.group(1) + _JOINER, t)
     return _EMOJI.sub(":" + _JOINER, t)
+
+
+def html(text: str, length: int = 300) -> str:
+    """Escape one line for raw HTML inside Markdown, where backslashes do not work."""
+    escaped = escape(line(text, length), quote=True)
+    return _MENTION.sub(lambda m: m.group(1) + _JOINER, escaped)
 
 
 def _longest_run(text: str, of: str) -> int:

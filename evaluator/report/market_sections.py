@@ -1,0 +1,307 @@
+"""The folded sections about one market."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from evaluator.report import charts
+from evaluator.report.odds import MarketSection
+from evaluator.report.outline import (
+    NOT_COMPUTED,
+    Block,
+    Mono,
+    Picture,
+    Section,
+    Strong,
+    Table,
+    Words,
+)
+from evaluator.report.screen import hurt_sentence, odds_table, written
+from evaluator.verdict import figures
+
+
+def counted(n: int, one: str, many: str = "") -> str:
+    """Write a count with its noun: 1 call, 2 calls."""
+    return f"{n:,} {one if n == 1 else many or one + 's'}"
+
+
+def _hurt(market: MarketSection) -> Iterator[Section]:
+    hurt = market.hurt
+    if hurt is None or not hurt.rows:
+        return
+    yield Section(
+        slug="hurt",
+        title="Who is hurt at execution",
+        summary=hurt_sentence(market),
+        blocks=(
+            Table(
+                columns=(
+                    "account",
+                    "health factor before",
+                    "after",
+                    "collateral, USD",
+                    "debt, USD",
+                ),
+                rows=tuple(
+                    (
+                        Mono(r.account),
+                        figures.number(r.health_factor_before, 5),
+                        figures.number(r.health_factor_after, 5),
+                        figures.money(r.collateral_usd),
+                        figures.money(r.debt_usd),
+                    )
+                    for r in hurt.rows
+                ),
+                left_out=hurt.users - len(hurt.rows),
+            ),
+        ),
+    )
+
+
+def _odds(market: MarketSection) -> Iterator[Section]:
+    if not market.odds:
+        return
+    changes = Table(
+        columns=("paired change", "same borrowers", "borrowers use the room", "percentile"),
+        rows=tuple(
+            (
+                r.label,
+                written(r.difference, signed=True),
+                written(r.difference_responding, signed=True)
+                if r.difference_responding
+                else figures.NONE,
+                figures.NONE
+                if r.today.percentile is None
+                else figures.share(r.today.percentile, 4),
+            )
+            for r in market.odds
+        ),
+    )
+    level = figures.share(market.odds[0].today.level)
+    yield Section(
+        slug="odds",
+        title="Odds in full",
+        summary=counted(len(market.odds), "metric"),
+        blocks=(
+            odds_table(market, market.odds, name_market=False),
+            changes,
+            Words(
+                text=f"In brackets the {level} interval. Today and after run on the same paths, so "
+                "that the paired change has a narrower interval than its parts."
+            ),
+        ),
+    )
+
+
+def _scenarios(market: MarketSection) -> Iterator[Section]:
+    if not market.scenarios:
+        return
+    yield Section(
+        slug="scenarios",
+        title="Scenarios",
+        summary=counted(len(market.scenarios), "scenario"),
+        blocks=(
+            Table(
+                columns=(
+                    "scenario",
+                    "what happens",
+                    "chance of bad debt today",
+                    "after",
+                    "worst 1% of paths today, USD",
+                    "after, USD",
+                ),
+                rows=tuple(
+                    (
+                        s.name,
+                        s.what,
+                        written(s.chance_today),
+                        written(s.chance_after),
+                        written(s.shortfall_today) if s.shortfall_today else NOT_COMPUTED,
+                        written(s.shortfall_after) if s.shortfall_after else NOT_COMPUTED,
+                    )
+                    for s in market.scenarios
+                ),
+            ),
+        ),
+    )
+
+
+_CHART_TITLES = {
+    "survival": "Survival curves",
+    "loss_exceedance": "Loss exceedance",
+    "fan": "Bad debt over time",
+    "sensitivity": "What drives the result",
+}
+
+
+def _charts(market: MarketSection, prefix: str) -> Iterator[Section]:
+    drawn = charts.market_charts(market)
+    maps = tuple(c for c in drawn if c.name.startswith("liquidation_map"))
+    for chart in drawn:
+        if chart not in maps:
+            yield Section(
+                slug=chart.name,
+                title=_CHART_TITLES[chart.name],
+                summary="chart and table",
+                blocks=_pictures((chart,), prefix),
+            )
+        elif chart is maps[0]:
+            yield Section(
+                slug="liquidation_map",
+                title="Liquidation map before and after",
+                summary=counted(len(maps), "asset"),
+                blocks=_pictures(maps, prefix),
+            )
+
+
+def _pictures(drawn: Iterable[charts.Chart], prefix: str) -> tuple[Block, ...]:
+    blocks: list[Block] = []
+    for chart in drawn:
+        blocks.append(Picture(name=prefix + chart.name, chart=chart))
+        blocks.append(Table(columns=chart.columns, rows=chart.rows))
+    return tuple(blocks)
+
+
+def _safe_values(market: MarketSection) -> Iterator[Section]:
+    if not market.safe_values:
+        return
+    yield Section(
+        slug="safe_values",
+        title="Values that keep today's odds",
+        summary=counted(len(market.safe_values), "parameter"),
+        blocks=(
+            Table(
+                columns=(
+                    "parameter",
+                    "today",
+                    "proposed",
+                    "furthest that keeps the odds",
+                    "beyond",
+                ),
+                rows=tuple(
+                    (
+                        r.label,
+                        figures.setting(r.today, r.unit),
+                        figures.setting(r.proposed, r.unit),
+                        f"{figures.setting(r.safe, r.unit)} "
+                        f"({figures.share(r.confidence)} confidence)",
+                        Strong("beyond") if r.beyond else "within",
+                    )
+                    for r in market.safe_values
+                ),
+            ),
+        ),
+    )
+
+
+def _greeks(market: MarketSection) -> Iterator[Section]:
+    if not market.greeks:
+        return
+    yield Section(
+        slug="greeks",
+        title="Greeks",
+        summary=counted(len(market.greeks), "derivative"),
+        blocks=(
+            Table(
+                columns=("name", "what", "today", "after", "unit"),
+                rows=tuple(
+                    (g.name, g.what, figures.number(g.today), figures.number(g.after), g.unit)
+                    for g in market.greeks
+                ),
+            ),
+        ),
+    )
+
+
+def _plausible(market: MarketSection) -> Iterator[Section]:
+    if market.plausible_loss:
+        yield Section(
+            slug="plausible_loss",
+            title="The most plausible way to a large loss",
+            summary="in words",
+            blocks=(Words(text=market.plausible_loss),),
+        )
+
+
+def _conformance(market: MarketSection) -> Iterator[Section]:
+    c = market.conformance
+    if c is None:
+        return
+    yield Section(
+        slug="conformance",
+        title="The model against the real contracts",
+        summary=f"largest difference {figures.share(c.largest_error)}",
+        blocks=(
+            Table(
+                columns=("quantity", "compared", "largest relative difference"),
+                rows=tuple(
+                    (r.quantity, f"{r.compared:,}", figures.share(r.largest_error)) for r in c.rows
+                ),
+            ),
+            Words(
+                text="No path was replayed with real transactions; the protocol's own views were "
+                "compared."
+                if c.paths is None
+                else f"{counted(c.paths, 'path')} replayed with real transactions against the "
+                "real bytecode, the worst among them."
+            ),
+        ),
+    )
+
+
+def _calibration(market: MarketSection) -> Iterator[Section]:
+    if not market.calibration:
+        return
+    yield Section(
+        slug="calibration",
+        title="Calibration",
+        summary=counted(len(market.calibration), "asset"),
+        blocks=(
+            Table(
+                columns=(
+                    "asset",
+                    "process",
+                    "days",
+                    "prices",
+                    "source",
+                    "volatility a year",
+                    "share of the book",
+                    "history",
+                ),
+                rows=tuple(
+                    (
+                        c.asset,
+                        c.process,
+                        figures.number(c.days),
+                        f"{c.observations:,}",
+                        c.source,
+                        figures.NONE if c.volatility is None else figures.share(c.volatility),
+                        figures.share(c.share_of_book),
+                        Strong("thin") if c.thin else "enough",
+                    )
+                    for c in market.calibration
+                ),
+            ),
+        ),
+    )
+
+
+def market_sections(market: MarketSection, prefix: str, of: str) -> Iterator[Section]:
+    """Yield what was computed for one market; `prefix` keeps anchors unique, `of` titles."""
+    for section in (
+        *_hurt(market),
+        *_odds(market),
+        *_scenarios(market),
+        *_charts(market, prefix),
+        *_plausible(market),
+        *_safe_values(market),
+        *_greeks(market),
+        *_conformance(market),
+        *_calibration(market),
+    ):
+        yield Section(
+            slug=prefix + section.slug,
+            title=section.title + of,
+            summary=section.summary,
+            blocks=section.blocks,
+        )

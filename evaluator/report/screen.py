@@ -1,0 +1,240 @@
+"""The first screen: verdict, changes, who is hurt, the odds, what was not looked at."""
+
+from __future__ import annotations
+
+from evaluator.report.model import ExecutionSection, ParameterRow, ReportModel
+from evaluator.report.odds import EstimateRow, MarketSection, OddsRow
+from evaluator.report.outline import NOT_COMPUTED, FirstScreen, Remark, Strong, Table
+from evaluator.verdict import figures
+
+SEEDED = "real bytecode, seeded state"
+
+
+def written(row: EstimateRow, *, signed: bool = False) -> str:
+    """Write an estimate with its interval: 0.31% (0.28–0.35)."""
+    if row.unit == "fraction":
+        if signed:
+            return (
+                f"{figures.points(row.value)} "
+                f"({figures.points(row.lower)} to {figures.points(row.upper)})"
+            )
+        ends = (figures.share(row.lower), figures.share(row.upper))
+        return f"{figures.share(row.value)} ({ends[0].rstrip('%')}–{ends[1].rstrip('%')})"
+    sign = "+" if signed and row.value > 0 else ""
+    if row.lower == row.upper == row.value:
+        return f"{sign}{figures.money(row.value)}"
+    middle = " to " if signed or row.lower < 0 else "–"
+    return (
+        f"{sign}{figures.money(row.value)} "
+        f"({figures.money(row.lower)}{middle}{figures.money(row.upper)})"
+    )
+
+
+def _moved(difference: EstimateRow | None) -> bool:
+    return difference is not None and (difference.lower > 0.0 or difference.upper < 0.0)
+
+
+def _emphasised(text: str, difference: EstimateRow | None) -> str:
+    return Strong(text) if _moved(difference) else text
+
+
+def odds_table(market: MarketSection, rows: tuple[OddsRow, ...], *, name_market: bool) -> Table:
+    """Put the odds of one market into a table; what moved beyond its interval stands out."""
+    first = rows[0].today
+    title = f"over {figures.duration(first.horizon)}, {first.samples:,} paths"
+    if name_market:
+        title = f"{market.name}, {title}"
+    if any(r.after_responding for r in rows):
+        return Table(
+            columns=(title, "today", "after, same borrowers", "after, borrowers use the room"),
+            rows=tuple(
+                (
+                    r.label,
+                    written(r.today),
+                    _emphasised(written(r.after_static), r.difference),
+                    _emphasised(written(r.after_responding), r.difference_responding)
+                    if r.after_responding
+                    else figures.NONE,
+                )
+                for r in rows
+            ),
+        )
+    return Table(
+        columns=(title, "today", "after", "change"),
+        rows=tuple(
+            (
+                r.label,
+                written(r.today),
+                written(r.after_static),
+                _emphasised(written(r.difference, signed=True), r.difference),
+            )
+            for r in rows
+        ),
+    )
+
+
+def change_row(row: ParameterRow, *, name_protocol: bool = False) -> tuple[str, ...]:
+    """Write one parameter: name, today, after, change."""
+    name = f"{row.asset} {row.label}" if row.asset else row.label
+    if name_protocol:
+        name = f"{name} ({row.protocol})"
+    return (
+        name,
+        figures.setting(row.before, row.unit),
+        figures.setting(row.after, row.unit),
+        figures.change(row.before, row.after, row.unit),
+    )
+
+
+def _changes(report: ReportModel) -> Table | None:
+    if report.parameters is None:
+        return None
+    several = len({p.protocol for p in report.parameters}) > 1
+    return Table(
+        columns=("as measured", "today", "after", "change"),
+        rows=tuple(change_row(p, name_protocol=several) for p in report.parameters),
+    )
+
+
+def _subject(report: ReportModel) -> str:
+    p = report.proposal
+    name = f"Proposal {p.proposal_id}" if p.proposal_id is not None else "This draft"
+    targets = ", ".join(m.name for m in report.markets)
+    where = f" on {targets}" if targets else ""
+    done = _way(report.execution)
+    return f"{name}{where} ({p.chain_name}), {done} at block {p.block:,}."
+
+
+def _way(execution: ExecutionSection | None) -> str:
+    if execution is None:
+        return "not executed here"
+    way = {
+        "governance lifecycle": "through its governor",
+        "timelock directly": "from its timelock directly",
+    }.get(execution.way, execution.way)
+    return f"executed here {way}" if execution.succeeded else f"tried here {way}, and it reverted"
+
+
+def hurt_sentence(market: MarketSection) -> str:
+    """Say who becomes liquidatable at execution."""
+    hurt = market.hurt
+    if hurt is None:
+        return f"who becomes liquidatable was {NOT_COMPUTED}"
+    if hurt.users == 0:
+        return f"nobody becomes liquidatable ({hurt.borrowers:,} borrowers checked)"
+    who = "1 user becomes" if hurt.users == 1 else f"{hurt.users:,} users become"
+    return (
+        f"{who} liquidatable with {figures.money(hurt.debt_usd)} USD of debt, "
+        f"{figures.share(hurt.share_of_debt)} of all debt"
+    )
+
+
+def adversary_sentence(report: ReportModel) -> str:
+    """Say what the adversary search found."""
+    a = report.adversary
+    if a is None:
+        return NOT_COMPUTED
+    budget = "" if a.budget_usd is None else f", budget {figures.money(a.budget_usd)} USD flash"
+    tried = f"{a.sequences:,} attack sequences on the fork{budget}"
+    if a.gain_usd <= 0 and a.loss_usd <= 0:
+        return f"{tried}: nothing that today's state does not allow as well"
+    confirmed = "confirmed with mined transactions" if a.confirmed else "not confirmed"
+    return (
+        f"{tried}: a gain of {figures.money(a.gain_usd)} USD and a loss to the protocol of "
+        f"{figures.money(a.loss_usd)} USD by a way not open today, {confirmed}: {a.what}"
+    )
+
+
+def _safe_values(report: ReportModel) -> str:
+    values = [m.safe_values for m in report.markets if m.safe_values is not None]
+    if not values:
+        return NOT_COMPUTED
+    rows = [r for rows in values for r in rows]
+    return (
+        "; ".join(
+            f"{r.label} {figures.setting(r.safe, r.unit)} "
+            f"({figures.share(r.confidence)} confidence)"
+            + (f", {figures.setting(r.proposed, r.unit)} is beyond it" if r.beyond else "")
+            for r in rows
+        )
+        or "no changed parameter has one"
+    )
+
+
+def not_modelled_sentence(report: ReportModel) -> str:
+    """Say what the model has no notion of, and why that may not matter."""
+    items = [
+        f"{n.name} ({n.what})"
+        + (f", irrelevant to solvency: {n.irrelevant}" if n.irrelevant else "")
+        for n in report.not_modelled
+    ]
+    return "; ".join(items) or "nothing the proposal does"
+
+
+def _remarks(report: ReportModel) -> tuple[Remark, ...]:
+    several = len(report.markets) > 1
+    hurt = "; ".join((f"{m.name}: " if several else "") + hurt_sentence(m) for m in report.markets)
+    succeeded = report.execution is not None and report.execution.succeeded
+    remarks = []
+    if report.markets:
+        remarks.append(Remark(about="At execution", text=hurt))
+    if any(not m.unchanged for m in report.markets):
+        remarks.append(Remark(about="Adversary", text=adversary_sentence(report)))
+        remarks.append(Remark(about="A value that keeps today's odds", text=_safe_values(report)))
+    mentions = [f for f in report.findings if f.severity != "low"]
+    if mentions:
+        titles = [f.title for f in mentions[:3]]
+        more = f"; and {len(mentions) - 3} more below" if len(mentions) > 3 else ""
+        remarks.append(Remark(about="Findings", text="; ".join(titles) + more))
+    if succeeded or report.not_modelled:
+        remarks.append(Remark(about="Not modelled", text=not_modelled_sentence(report)))
+    conformance = _conformance(report)
+    if conformance:
+        remarks.append(Remark(about="Model against real contracts", text="; ".join(conformance)))
+    if report.policy.not_judged:
+        remarks.append(Remark(about="Not computed", text="; ".join(report.policy.not_judged)))
+    return tuple(remarks)
+
+
+def _judged(report: ReportModel) -> str:
+    verdict = report.headline.verdict
+    for j in report.policy.judgements:
+        if j.kind == verdict:
+            return f"measured {j.number}, bound {j.bound}"
+    return ""
+
+
+def _conformance(report: ReportModel) -> tuple[str, ...]:
+    return tuple(
+        f"{m.name}: largest difference {figures.share(m.conformance.largest_error)} on "
+        + (
+            "the protocol's own views"
+            if m.conformance.paths is None
+            else f"{m.conformance.paths:,} paths replayed with real transactions"
+        )
+        for m in report.markets
+        if m.conformance is not None
+    )
+
+
+def first_screen(report: ReportModel) -> FirstScreen:
+    """Build the first screen of a report."""
+    several = len(report.markets) > 1
+    tables = []
+    for market in report.markets:
+        rows = tuple(r for r in market.odds or () if r.headline)
+        if rows:
+            tables.append(odds_table(market, rows, name_market=several))
+    return FirstScreen(
+        verdict=report.headline.verdict,
+        sentence=report.headline.sentence,
+        reason=report.headline.reason,
+        judged=_judged(report),
+        subject=_subject(report),
+        changes=_changes(report),
+        odds=tuple(tables),
+        remarks=_remarks(report),
+        label=SEEDED if report.reproduce.manifest.embedded else "",
+        check=report.reproduce.command,
+        digest=report.reproduce.digest,
+    )
