@@ -167,6 +167,8 @@ class DiscourseSettings(_Section):
     api_key: Secret
     category: Count  # id of the category of new topics
     tags: tuple[str, ...] = ()
+    follow_links: bool = True  # reply in the topic the proposal's text links to
+    report_url: str | None = None  # where full reports are, "{evaluation}" and "{digest}" filled in
     post_length: Count = 32_000  # characters a post may have there
     title_length: Annotated[int, Field(ge=40, le=255)] = 255  # characters
     requests_per_minute: Count = 50  # the usual limit of a key is 60
