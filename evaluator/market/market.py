@@ -74,6 +74,7 @@ class Market:
     gas_price: float  # wei
     native_price: float  # USD per whole native token, to price gas
     particulars: tuple[Parameter, ...] = ()  # what the protocol has beyond the fields above
+    caveats: tuple[str, ...] = ()  # what was seen and is not modelled, a sentence each
 
     def __post_init__(self) -> None:
         symbols = self.symbols

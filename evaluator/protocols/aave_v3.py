@@ -1,0 +1,178 @@
+"""The adapter for Aave V3 (checked against core-v3 1.19.3)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+
+from evaluator.chain.sandbox import Sandbox
+from evaluator.market import Family, Market, Parameter
+from evaluator.protocols.aave_v3_book import borrow_events, debt_mint_events, read_book
+from evaluator.protocols.aave_v3_parameters import VOCABULARY, name_parameters
+from evaluator.protocols.aave_v3_reserves import Addresses, read_addresses, read_reserves
+from evaluator.protocols.adapter import AccountView
+from evaluator.protocols.borrower_cache import BorrowerCache
+from evaluator.protocols.borrowers import find_borrowers
+from evaluator.protocols.completeness import check_debt, owes_nothing_new
+from evaluator.protocols.fixed_point import UINT256_MAX, from_basis_points, from_wad
+from evaluator.protocols.gas import gas_price, native_price
+from evaluator.protocols.interfaces import AAVE
+from evaluator.protocols.reading import (
+    NULL_ADDRESS,
+    Progress,
+    Query,
+    address_in,
+    checksum,
+    read_all,
+    read_one,
+    read_raw,
+)
+from evaluator.protocols.seeds import contracts_among
+
+# LiquidationLogic 1.19.3: DEFAULT_LIQUIDATION_CLOSE_FACTOR, CLOSE_FACTOR_HF_THRESHOLD;
+# constants of the code, which no call returns.
+CLOSE_FACTOR = 0.5
+FULL_CLOSE_BELOW = 0.95
+# PoolConfigurator keeps its provider in private storage, after the 52 slots of
+# VersionedInitializable.
+_CONFIGURATOR_PROVIDER_SLOT = 52
+
+
+class AaveV3:
+    """Reads Aave V3 markets; the root is the Pool."""
+
+    name = VOCABULARY.protocol
+
+    def discover(self, sandbox: Sandbox, seeds: Collection[str]) -> tuple[str, ...]:
+        """See ProtocolAdapter.discover.
+
+        Pool, PoolConfigurator, PoolAddressesProvider, ACLManager, AaveOracle,
+        data provider, rate strategies, aTokens and debt tokens lead to the
+        pool, and so does a payload contract whose code names one of them.
+        """
+        block = sandbox.block_number()
+        roots: dict[str, None] = {}
+        for provider in self._providers(sandbox, seeds, block):
+            pool = self._pool_of(sandbox, provider, block)
+            if pool is not None:
+                roots[pool] = None
+        return tuple(roots)
+
+    def read(
+        self,
+        sandbox: Sandbox,
+        root: str,
+        *,
+        cache: BorrowerCache | None = None,
+        progress: Progress | None = None,
+    ) -> Market:
+        """See ProtocolAdapter.read."""
+        block = sandbox.block_number()
+        timestamp = sandbox.timestamp()
+        at = read_addresses(sandbox, root.lower(), block=block)
+        state = read_reserves(sandbox, at, block=block)
+        accounts = find_borrowers(
+            sandbox,
+            at.pool,
+            [borrow_events(at.pool)],
+            block=block,
+            cache=cache,
+            progress=progress,
+        )
+        book = read_book(sandbox, at, state.tokens, accounts, block=block, progress=progress)
+        if not owes_nothing_new(book, state.reserves):
+            # Debt opened past the pool's own event, or logs that an endpoint lost.
+            minted = find_borrowers(
+                sandbox, at.pool, [debt_mint_events(state.tokens)], block=block, progress=progress
+            )
+            accounts = tuple(dict.fromkeys((*accounts, *minted)))
+            book = read_book(sandbox, at, state.tokens, accounts, block=block, progress=progress)
+        fee, assumed_fee = gas_price(sandbox)
+        native, no_native = native_price(sandbox.chain_id, state.reserves)
+        caveats = (*state.caveats, *check_debt(book, state.reserves), assumed_fee, no_native)
+        return Market(
+            protocol=self.name,
+            family=Family.AAVE_V3,
+            address=checksum(at.pool),
+            chain_id=sandbox.chain_id,
+            block=block,
+            timestamp=timestamp,
+            reserves=state.reserves,
+            emodes=state.emodes,
+            book=book,
+            close_factor=CLOSE_FACTOR,
+            full_close_below=FULL_CLOSE_BELOW,
+            gas_price=fee,
+            native_price=native,
+            particulars=state.particulars,
+            caveats=tuple(filter(None, caveats)),
+        )
+
+    def parameters(self, market: Market) -> tuple[Parameter, ...]:
+        """See ProtocolAdapter.parameters."""
+        return name_parameters(market)
+
+    def account_views(
+        self, sandbox: Sandbox, market: Market, accounts: Sequence[str]
+    ) -> tuple[AccountView, ...]:
+        """See ProtocolAdapter.account_views; from Pool.getUserAccountData."""
+        at: Addresses = read_addresses(sandbox, market.address.lower(), block=market.block)
+        unit = read_one(sandbox, AAVE, at.oracle, "BASE_CURRENCY_UNIT", block=market.block)
+        answers = read_all(
+            sandbox,
+            [Query(to=at.pool, abi=AAVE, fn="getUserAccountData", args=(a,)) for a in accounts],
+            block=market.block,
+        )
+        views = []
+        for account, d in zip(accounts, answers, strict=True):
+            weighted = d.totalCollateralBase * from_basis_points(d.currentLiquidationThreshold)
+            healthy = d.healthFactor == UINT256_MAX
+            views.append(
+                AccountView(
+                    account=checksum(account),
+                    health_factor=math.inf if healthy else from_wad(d.healthFactor),
+                    liquidity=(weighted - d.totalDebtBase) / unit,
+                )
+            )
+        return tuple(views)
+
+    def _providers(self, sandbox: Sandbox, seeds: Collection[str], block: int) -> list[str]:
+        """Addresses that might be a PoolAddressesProvider, reached from `seeds`."""
+        contracts = contracts_among(sandbox, seeds, block=block)
+        fns = ("ADDRESSES_PROVIDER", "POOL", "getPool")
+        answers = read_raw(
+            sandbox, [(c, AAVE.encode(fn)) for c in contracts for fn in fns], block=block
+        )
+        found: dict[str, None] = {}
+        pools: dict[str, None] = {}
+        for i, contract in enumerate(contracts):
+            provider, pool, is_provider = (address_in(a) for a in answers[3 * i : 3 * i + 3])
+            if provider is not None:
+                found[provider] = None
+            elif is_provider is not None:
+                found[contract] = None
+            elif pool is not None:
+                pools[pool] = None
+            else:
+                kept = sandbox.get_storage(contract, _CONFIGURATOR_PROVIDER_SLOT, block=block)
+                if (address := address_in(kept)) is not None:
+                    found[address] = None
+        behind = read_raw(
+            sandbox, [(p, AAVE.encode("ADDRESSES_PROVIDER")) for p in pools], block=block
+        )
+        found.update(dict.fromkeys(a for a in map(address_in, behind) if a is not None))
+        return list(found)
+
+    def _pool_of(self, sandbox: Sandbox, provider: str, block: int) -> str | None:
+        """The pool of a provider if the two know each other and reserves are listed."""
+        (raw,) = read_raw(sandbox, [(provider, AAVE.encode("getPool"))], block=block)
+        pool = address_in(raw)
+        if pool is None:
+            return None
+        back, reserves = read_raw(
+            sandbox,
+            [(pool, AAVE.encode("ADDRESSES_PROVIDER")), (pool, AAVE.encode("getReservesList"))],
+            block=block,
+        )
+        listed = reserves is not None and len(reserves) > 64
+        return pool if address_in(back) == provider and listed and pool != NULL_ADDRESS else None

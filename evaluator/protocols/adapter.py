@@ -1,0 +1,84 @@
+"""What Seatrial asks of a lending protocol, and the adapters that answer."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from typing import Protocol
+
+from evaluator.chain.sandbox import Sandbox
+from evaluator.errors import SetupError
+from evaluator.market import Market, Parameter
+from evaluator.protocols.borrower_cache import BorrowerCache
+from evaluator.protocols.reading import Progress
+
+ENTRY_POINT_GROUP = "seatrial.protocols"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AccountView:
+    """One account as the protocol itself sees it."""
+
+    account: str  # checksummed address
+    health_factor: float  # inf without debt; nan if the protocol has no such notion
+    liquidity: float  # USD of weighted collateral less debt; negative is a shortfall
+
+
+class ProtocolAdapter(Protocol):
+    """Reads one family of lending protocols. Stateless and safe to share."""
+
+    name: str  # prefix of parameter paths, "aave_v3"
+
+    def discover(self, sandbox: Sandbox, seeds: Collection[str]) -> tuple[str, ...]:
+        """Return the market roots (pool, comptroller) that `seeds` belong to, lower-case.
+
+        `seeds` are addresses a proposal touches; what belongs to no market of
+        this family is passed over. Never raises for a seed that is not a
+        contract or answers nonsense.
+        """
+        ...
+
+    def read(
+        self,
+        sandbox: Sandbox,
+        root: str,
+        *,
+        cache: BorrowerCache | None = None,
+        progress: Progress | None = None,
+    ) -> Market:
+        """Read the market at `root` with every borrower, as of the sandbox's head.
+
+        Depth is assumed by asset class until `measure_liquidity` replaces it.
+        Raises IncompleteState naming what could not be read.
+        """
+        ...
+
+    def parameters(self, market: Market) -> tuple[Parameter, ...]:
+        """Name every parameter of a market that this adapter read, ordered by path."""
+        ...
+
+    def account_views(
+        self, sandbox: Sandbox, market: Market, accounts: Sequence[str]
+    ) -> tuple[AccountView, ...]:
+        """Ask the protocol itself for `accounts`, at the block `market` was read at."""
+        ...
+
+
+@functools.cache
+def adapters() -> tuple[ProtocolAdapter, ...]:
+    """Return one adapter of each registered family, ordered by name.
+
+    Raises SetupError for a plugin that cannot be imported.
+    """
+    out: list[ProtocolAdapter] = []
+    for point in sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda p: p.name):
+        try:
+            out.append(point.load()())
+        except Exception as error:
+            raise SetupError(
+                f"the protocol adapter {point.name} ({point.value}) cannot be loaded: {error}; "
+                "repair or uninstall the package that registers it"
+            ) from error
+    return tuple(out)
