@@ -12,13 +12,22 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from evaluator.chain import clock, feeds, simulation, state_diff
 from evaluator.chain.abi import Abi
 from evaluator.chain.anvil import Anvil
 from evaluator.chain.contract import Contract
+from evaluator.chain.multicall import BatchReader
 from evaluator.chain.receipts import ZERO, Log, Receipt, unhex, word
 from evaluator.chain.reverts import ErrorBook
 from evaluator.chain.rpc import BlockRef, RpcClient, pin_block
-from evaluator.errors import AnvilError, ChainError, RpcError, TransactionReverted
+from evaluator.errors import (
+    AnvilError,
+    ChainError,
+    RpcError,
+    RpcRateLimited,
+    RpcUnreachable,
+    TransactionReverted,
+)
 
 _UNKNOWN_METHOD = -32601
 
@@ -46,8 +55,10 @@ class Sandbox:
         self.anvil = anvil
         self.upstream = upstream
         self._errors = ErrorBook()
+        self._readers: dict[RpcClient, BatchReader] = {}
         self._gas_limit: int | None = None
         self._sync = True
+        self._simulates: bool | None = None
 
     @classmethod
     def fork(
@@ -154,6 +165,20 @@ class Sandbox:
                 raise
             raise reverted from error
 
+    def call_many(
+        self, calls: Sequence[tuple[str, bytes]], *, block: int | str = "latest"
+    ) -> list[bytes | TransactionReverted]:
+        """Call many contracts at one block, in few requests.
+
+        Answers in order; a reverted call is a TransactionReverted in its place. Raises
+        RpcError if the endpoint fails.
+        """
+        source = self._source(block)
+        if source not in self._readers:
+            local = source is not self.upstream and self.anvil is not None
+            self._readers[source] = BatchReader(source, local=local, errors=self._errors)
+        return self._readers[source].read(calls, _tag(block))
+
     def get_code(self, address: str, *, block: int | str = "latest") -> bytes:
         """The code at `address`; empty for an account without any."""
         return unhex(self._source(block).request("eth_getCode", [address, _tag(block)]))
@@ -244,8 +269,27 @@ class Sandbox:
         """Mine one block `seconds` after the head. Raises ChainError unless seconds > 0."""
         if seconds <= 0:
             raise ChainError(f"time was to move by {seconds} s and can only move forward")
-        self.rpc.request("evm_setNextBlockTimestamp", [hex(self.timestamp() + seconds)])
-        self.rpc.request("evm_mine")
+        clock.mine_at(self.rpc, self.timestamp() + seconds)
+
+    def jump_blocks(self, blocks: int, seconds_per_block: int = 12) -> None:
+        """Move the head by many blocks at once, in milliseconds.
+
+        The blocks between do not exist: their hashes read as zero. Raises ChainError.
+        """
+        clock.jump(self.rpc, blocks, seconds_per_block)
+
+    def refresh_feeds(self, addresses: Sequence[str]) -> None:
+        """Give price feeds the head's time with the same answer; recorded in `notes`.
+
+        A feed whose time cannot be found stays as it is, and the note says so.
+        """
+        for feed in addresses:
+            try:
+                self.notes.append(feeds.refresh(self, feed))
+            except (RpcUnreachable, RpcRateLimited):
+                raise
+            except ChainError as error:
+                self.notes.append(f"feed {feed} was not refreshed: {error}")
 
     def set_storage(self, address: str, slot: int, value: int | bytes) -> None:
         """Overwrite a storage slot. A cheat: the head block is rewritten in place."""
@@ -258,6 +302,28 @@ class Sandbox:
     def set_code(self, address: str, code: bytes) -> None:
         """Overwrite the code at an address."""
         self.rpc.request("anvil_setCode", [address, "0x" + code.hex()])
+
+    # Looking closer
+
+    @property
+    def has_simulate(self) -> bool:
+        """Whether the node has `eth_simulateV1`; asked once."""
+        if self._simulates is None:
+            self._simulates = simulation.offers_simulation(self.rpc)
+        return self._simulates
+
+    def simulate(
+        self, blocks: Sequence[simulation.SimulatedBlock], *, block: int | str = "latest"
+    ) -> list[simulation.SimulatedBlockResult]:
+        """Try blocks of calls on top of `block` and keep nothing of it.
+
+        Raises RpcError if the node lacks the method (see `has_simulate`).
+        """
+        return simulation.simulate(self.rpc, blocks, self._errors, _tag(block))
+
+    def trace_state_diff(self, tx_hash: str) -> tuple[state_diff.AccountChange, ...]:
+        """What a mined transaction changed, sorted by address. Raises RpcError."""
+        return state_diff.trace_state_diff(self.rpc, tx_hash)
 
     # Names
 
