@@ -1,0 +1,48 @@
+"""Fixtures of the embedded chain, shared by every room's tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from evaluator.chain.embedded import (
+    EMBEDDED_CHAIN_ID,
+    Deployment,
+    read_deployment,
+)
+from evaluator.chain.embedded import embedded_dump as build_embedded_dump
+from evaluator.chain.sandbox import Sandbox
+
+
+@pytest.fixture(scope="session")
+def embedded_dump() -> Path:
+    """State file of the embedded chain of seed 0, built once under a file lock."""
+    return build_embedded_dump(seed=0)
+
+
+@pytest.fixture(scope="session")
+def deployment(embedded_dump: Path) -> Deployment:
+    """Where everything is on the embedded chain."""
+    return read_deployment(embedded_dump)
+
+
+@pytest.fixture(scope="session")
+def sandbox_deployment(deployment: Deployment) -> Deployment:
+    """The same, by the name that says it belongs to `sandbox`."""
+    return deployment
+
+
+@pytest.fixture
+def sandbox(embedded_dump: Path) -> Iterator[Sandbox]:
+    """A fresh embedded chain, for a test that changes it."""
+    with Sandbox.from_state(embedded_dump, chain_id=EMBEDDED_CHAIN_ID) as chain:
+        yield chain
+
+
+@pytest.fixture(scope="session")
+def read_only_sandbox(embedded_dump: Path) -> Iterator[Sandbox]:
+    """One embedded chain for a whole session, for tests that only read."""
+    with Sandbox.from_state(embedded_dump, chain_id=EMBEDDED_CHAIN_ID) as chain:
+        yield chain
