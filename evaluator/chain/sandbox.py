@@ -7,6 +7,7 @@ receipt's status is checked, every revert carries its decoded reason.
 from __future__ import annotations
 
 import contextlib
+import gzip
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -302,6 +303,11 @@ class Sandbox:
     def set_code(self, address: str, code: bytes) -> None:
         """Overwrite the code at an address."""
         self.rpc.request("anvil_setCode", [address, "0x" + code.hex()])
+
+    def dump_state(self, path: Path) -> None:
+        """Write the whole state to a file that `from_state` loads."""
+        packed = unhex(self.rpc.request("anvil_dumpState"))
+        path.write_bytes(gzip.decompress(packed) if packed[:2] == b"\x1f\x8b" else packed)
 
     # Looking closer
 
