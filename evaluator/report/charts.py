@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from html import escape
 from typing import Any
 
 import matplotlib as mpl
@@ -376,31 +377,45 @@ def to_png(chart: Chart, theme: Theme, *, dpi: int = 200) -> bytes:
     return buffer.getvalue()
 
 
-def to_svg(chart: Chart, theme: Theme) -> str:
-    """Draw as a standalone SVG document."""
+def page_svg(chart: Chart) -> str:
+    """Draw as SVG whose colours are placeholders for `to_svg` and `to_inline_svg`."""
     buffer = io.StringIO()
     with _settings():
-        _figure(chart, theme).savefig(
+        _figure(chart, Theme.PAGE).savefig(
             buffer, format="svg", metadata={"Date": None, "Creator": "seatrial"}
         )
     return buffer.getvalue()
 
 
+def to_svg(drawn: str, theme: Theme) -> str:
+    """Make a standalone document of what `page_svg` drew, on an opaque ground."""
+    p = _PALETTES[theme]
+    page = _PALETTES[Theme.PAGE]
+    colours = zip(
+        (*page.lines, page.text, page.grid, page.ground),
+        (*p.lines, p.text, p.grid, p.ground),
+        strict=True,
+    )
+    for placeholder, colour in colours:
+        drawn = drawn.replace(placeholder, colour)
+    ground = f'<rect width="100%" height="100%" fill="{p.ground}"/>'
+    start = drawn.index(">", drawn.index("<svg")) + 1
+    return drawn[:start] + ground + drawn[start:]
+
+
 _ID = re.compile(r'(\bid="|href="#|url\(#)([^")]+)')
 
 
-def to_inline_svg(chart: Chart, prefix: str) -> str:
-    """Draw as an SVG element for a page that defines the colour variables.
+def to_inline_svg(drawn: str, alt: str, prefix: str) -> str:
+    """Make an element for a page that defines the colour variables of what `page_svg` drew.
 
     `prefix` keeps ids apart from those of other charts on the page.
     """
-    text = to_svg(chart, Theme.PAGE)
-    text = text[text.index("<svg") :]
+    text = drawn[drawn.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.S)
     text = re.sub(r'<svg [^>]*?viewBox="([^"]*)"[^>]*>', r'<svg viewBox="\1">', text, count=1)
     text = _ID.sub(lambda m: f"{m.group(1)}{prefix}-{m.group(2)}", text)
-    for sentinel, variable in _VARIABLES.items():
-        text = text.replace(sentinel, variable)
+    for placeholder, variable in _VARIABLES.items():
+        text = text.replace(placeholder, variable)
     text = text.replace("'DejaVu Sans'", "system-ui, 'DejaVu Sans', sans-serif")
-    alt = chart.alt.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
-    return text.replace("<svg ", f'<svg role="img" aria-label="{alt}" ', 1)
+    return text.replace("<svg ", f'<svg role="img" aria-label="{escape(alt, quote=True)}" ', 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Mapping
 from functools import cache
 
 import jinja2
@@ -84,6 +85,7 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters["line"] = inert.line
+    environment.filters["capital"] = inert.capital
     environment.filters["listing"] = _listing
     return environment
 
@@ -92,14 +94,24 @@ def _file(name: str) -> str:
     return (data_path("templates") / name).read_text(encoding="utf-8")
 
 
-def _draw(picture: Picture, place: str) -> Markup:
-    # The SVG is Matplotlib's, which escapes the text in it.
-    return Markup(charts.to_inline_svg(picture.chart, f"{place}-{picture.name}"))  # noqa: S704
+def to_html(report: ReportModel, *, drawn: Mapping[str, str] | None = None) -> str:
+    """Render as one self-contained HTML document.
 
-
-def to_html(report: ReportModel) -> str:
-    """Render as one self-contained HTML document."""
+    `drawn` maps names of charts to what `charts.page_svg` made of them; what
+    is missing there is drawn.
+    """
     screen = first_screen(report)
+    svgs = dict(drawn or {})
+
+    def draw(picture: Picture, place: str) -> Markup:
+        if picture.name not in svgs:
+            svgs[picture.name] = charts.page_svg(picture.chart)
+        prefix = f"{place}-{picture.name}"
+        # The SVG is Matplotlib's, which escapes the text in it.
+        return Markup(  # noqa: S704
+            charts.to_inline_svg(svgs[picture.name], inert.line(picture.chart.alt, 600), prefix)
+        )
+
     parts: tuple[Section, ...] = sections(report)
     lead = next(
         (
@@ -120,7 +132,7 @@ def to_html(report: ReportModel) -> str:
             sections=parts,
             lead=lead,
             shown=_shown,
-            draw=_draw,
+            draw=draw,
             kind_of=lambda b: type(b).__name__,
             description=Markup(description_html(report.proposal.description)),  # noqa: S704 - cleaned
             style=Markup(_file("report.css")),  # noqa: S704 - ours

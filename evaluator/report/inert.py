@@ -55,6 +55,12 @@ def line(text: str, length: int = 1000) -> str:
     return limited(_few_marks(" ".join(visible(text).split())), length)
 
 
+def capital(text: str) -> str:
+    """Begin a sentence with a capital, unless it begins with a name like setText()."""
+    first = text.partition(" ")[0].rstrip(",;:.")
+    return text[:1].upper() + text[1:] if first.isalpha() and first.islower() else text
+
+
 _MARKDOWN = re.compile(r"[\\`*\[\]<>|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|&(?=[A-Za-z#])|!(?=\[)")
 _LINE_START = re.compile(r"^(?:[-+](?=[\s-]|$)|#|=|\d+[.)](?=\s|$))")
 # "&#" is a character reference of ours.
@@ -107,7 +113,7 @@ def fenced(text: str, length: int = 4000) -> str:
     return f"{fence}text\n{t}\n{fence}"
 
 
-_DISCORD = re.compile(r"[\\`*_~|>\[\]()#<:-]")
+_DISCORD = re.compile(r"[\\`*_~|\[\]<]|^[>#-]")
 
 
 def discord(text: str, length: int) -> str:

@@ -158,7 +158,7 @@ def _render(report: ReportModel, measure: _Measure, images: Mapping[str, str]) -
             table=lambda t: _table(t, measure.first_rows, measure.cell),
             block=lambda b: _block(b, measure, images),
             summary=lambda t: _Raw(inert.html(t, measure.words)),
-            words=lambda t: _Raw(inert.prose(t, measure.words)),
+            words=lambda t: _Raw(inert.prose(inert.capital(t), measure.words)),
             mono=lambda t: _Raw(inert.code(t, 120)),
         )
     )

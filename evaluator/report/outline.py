@@ -102,6 +102,7 @@ class FirstScreen:
     judged: str  # number against bound, with the policy's key
     subject: str  # which proposal, where, executed how, at which block
     changes: Table | None  # None: not computed
+    at_execution: str  # who is hurt, "" if no market is reached
     odds: tuple[Table, ...]  # one for each market
     remarks: tuple[Remark, ...]
     label: str  # "real bytecode, seeded state" on the embedded chain, else ""

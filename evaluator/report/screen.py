@@ -23,11 +23,10 @@ def written(row: EstimateRow, *, signed: bool = False) -> str:
     sign = "+" if signed and row.value > 0 else ""
     if row.lower == row.upper == row.value:
         return f"{sign}{figures.money(row.value)}"
-    middle = " to " if signed or row.lower < 0 else "–"
-    return (
-        f"{sign}{figures.money(row.value)} "
-        f"({figures.money(row.lower)}{middle}{figures.money(row.upper)})"
-    )
+    value, lower, upper = (figures.money(v) for v in (row.value, row.lower, row.upper))
+    if value[-1] == lower[-1] == upper[-1] and value[-1].isalpha():
+        lower, upper = lower[:-1], upper[:-1]
+    return f"{sign}{value} ({lower}{' to ' if signed or row.lower < 0 else '–'}{upper})"
 
 
 def _moved(difference: EstimateRow | None) -> bool:
@@ -172,12 +171,8 @@ def not_modelled_sentence(report: ReportModel) -> str:
 
 
 def _remarks(report: ReportModel) -> tuple[Remark, ...]:
-    several = len(report.markets) > 1
-    hurt = "; ".join((f"{m.name}: " if several else "") + hurt_sentence(m) for m in report.markets)
     succeeded = report.execution is not None and report.execution.succeeded
     remarks = []
-    if report.markets:
-        remarks.append(Remark(about="At execution", text=hurt))
     if any(not m.unchanged for m in report.markets):
         remarks.append(Remark(about="Adversary", text=adversary_sentence(report)))
         remarks.append(Remark(about="A value that keeps today's odds", text=_safe_values(report)))
@@ -194,6 +189,11 @@ def _remarks(report: ReportModel) -> tuple[Remark, ...]:
     if report.policy.not_judged:
         remarks.append(Remark(about="Not computed", text="; ".join(report.policy.not_judged)))
     return tuple(remarks)
+
+
+def _at_execution(report: ReportModel) -> str:
+    several = len(report.markets) > 1
+    return "; ".join((f"{m.name}: " if several else "") + hurt_sentence(m) for m in report.markets)
 
 
 def _judged(report: ReportModel) -> str:
@@ -232,6 +232,7 @@ def first_screen(report: ReportModel) -> FirstScreen:
         judged=_judged(report),
         subject=_subject(report),
         changes=_changes(report),
+        at_execution=_at_execution(report),
         odds=tuple(tables),
         remarks=_remarks(report),
         label=SEEDED if report.reproduce.manifest.embedded else "",

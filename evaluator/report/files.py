@@ -1,0 +1,137 @@
+"""The files of a report: written whole or not at all, read back with their seal checked."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from evaluator.errors import ConfigurationError
+from evaluator.report import charts, inert
+from evaluator.report.embed import to_embed
+from evaluator.report.html import to_html
+from evaluator.report.manifest import Manifest
+from evaluator.report.markdown import to_markdown
+from evaluator.report.model import ReportModel
+
+MAX_BYTES = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReportFiles:
+    """Where the files of a report were written."""
+
+    folder: Path
+    markdown: Path  # report.md, for the forum
+    html: Path  # report.html, one file
+    json: Path  # report.json, by the schema
+    manifest: Path  # manifest.json, for a replay
+    embed: Path  # discord.json
+    charts: tuple[Path, ...]  # PNG and SVG
+
+
+def to_json(report: ReportModel) -> str:
+    """Render as JSON: ASCII, so that no terminal or editor acts on what is in it."""
+    return json.dumps(report.model_dump(mode="json"), indent=1, allow_nan=False) + "\n"
+
+
+def _write(path: Path, content: bytes) -> Path:
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    return path
+
+
+def write_report(report: ReportModel, folder: Path) -> ReportFiles:
+    """Write every rendering of a report into `folder`; existing files are replaced.
+
+    Raises ConfigurationError if the folder cannot be written to.
+    """
+    report = report if report.content_digest else report.sealed()
+    try:
+        (folder / "charts").mkdir(parents=True, exist_ok=True)
+        drawn: list[Path] = []
+        images: dict[str, str] = {}
+        svgs: dict[str, str] = {}
+        for name, chart in charts.report_charts(report):
+            png = folder / "charts" / f"{name}.png"
+            drawn.append(_write(png, charts.to_png(chart, charts.Theme.LIGHT)))
+            svg = folder / "charts" / f"{name}.svg"
+            svgs[name] = charts.page_svg(chart)
+            drawn.append(_write(svg, charts.to_svg(svgs[name], charts.Theme.LIGHT).encode()))
+            images[name] = f"charts/{name}.png"
+            if chart.name == "survival":
+                dark = folder / "charts" / f"{name}-dark.png"
+                drawn.append(_write(dark, charts.to_png(chart, charts.Theme.DARK)))
+        image = "attachment://survival-dark.png" if "survival" in images else None
+        embed = json.dumps(to_embed(report, image=image), indent=1) + "\n"
+        manifest = json.dumps(report.reproduce.manifest.model_dump(mode="json"), indent=1) + "\n"
+        return ReportFiles(
+            folder=folder,
+            markdown=_write(folder / "report.md", to_markdown(report, images=images).encode()),
+            html=_write(folder / "report.html", to_html(report, drawn=svgs).encode()),
+            json=_write(folder / "report.json", to_json(report).encode()),
+            manifest=_write(folder / "manifest.json", manifest.encode()),
+            embed=_write(folder / "discord.json", embed.encode()),
+            charts=tuple(drawn),
+        )
+    except OSError as e:
+        raise ConfigurationError(
+            f"the report cannot be written to {folder} ({e.strerror}); give a folder that can be "
+            "written to with --out"
+        ) from e
+
+
+def _read(path: Path, what: str) -> bytes:
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise ConfigurationError(f"{path} is larger than {MAX_BYTES >> 20} MiB, no {what}")
+        return path.read_bytes()
+    except OSError as e:
+        raise ConfigurationError(f"the {what} {path} cannot be read ({e.strerror})") from e
+
+
+def _fault(error: ValidationError) -> str:
+    first = error.errors()[0]
+    where = ".".join(str(p) for p in first["loc"]) or "the document"
+    return inert.line(f"{where}: {first['msg']}", 300)
+
+
+def read_report(path: Path) -> ReportModel:
+    """Read a report's JSON (or the folder it is in); the schema is checked, the seal is not.
+
+    Raises ConfigurationError naming the first fault.
+    """
+    file = path / "report.json" if path.is_dir() else path
+    try:
+        return ReportModel.model_validate_json(_read(file, "report"))
+    except ValidationError as e:
+        raise ConfigurationError(
+            f"{file} is not a report of schema 1.0: {_fault(e)}; give the report.json that "
+            "`seatrial evaluate` wrote"
+        ) from e
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read a manifest (or the folder it is in).
+
+    Raises ConfigurationError naming the first fault.
+    """
+    file = path / "manifest.json" if path.is_dir() else path
+    try:
+        return Manifest.model_validate_json(_read(file, "manifest"))
+    except ValidationError as e:
+        raise ConfigurationError(
+            f"{file} is not a manifest: {_fault(e)}; give the manifest.json that "
+            "`seatrial evaluate` wrote"
+        ) from e
