@@ -22,6 +22,14 @@ from evaluator.chain.embedded.deployment import (
     UniswapDeployment,
     VenusDeployment,
 )
+from evaluator.chain.embedded.proposals import (
+    Call,
+    ProposalRef,
+    propose_bravo,
+    propose_collateral_factor_cut,
+    propose_openzeppelin,
+    propose_weth_threshold_cut,
+)
 
 __all__ = [
     "EMBEDDED_CHAIN_ID",
@@ -29,14 +37,20 @@ __all__ = [
     "HEAD_TIMESTAMP",
     "AaveDeployment",
     "BravoDeployment",
+    "Call",
     "Deployment",
     "EmbeddedChain",
     "OpenZeppelinDeployment",
     "PoolAddress",
     "Progress",
+    "ProposalRef",
     "UniswapDeployment",
     "VenusDeployment",
     "embedded_dump",
+    "propose_bravo",
+    "propose_collateral_factor_cut",
+    "propose_openzeppelin",
+    "propose_weth_threshold_cut",
     "read_deployment",
     "start_embedded",
 ]
