@@ -113,8 +113,11 @@ class ReferenceModel:
 
 
 def engine_named(name: str) -> Engine:
-    """Return an engine: "reference" (plain Python)."""
-    engines: dict[str, Engine] = {"reference": ReferenceModel}
-    if name not in engines:
-        raise ConfigurationError(f"no engine {name!r}; there are {', '.join(sorted(engines))}")
-    return engines[name]
+    """Return an engine: "reference" (plain Python) or "dense" (compiled)."""
+    if name == "reference":
+        return ReferenceModel
+    if name == "dense":
+        from evaluator.stress.kernel.model import DenseModel  # loads the compiler only when used
+
+        return DenseModel
+    raise ConfigurationError(f"no engine {name!r}; there are dense and reference")

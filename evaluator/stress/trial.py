@@ -102,7 +102,7 @@ def run(
     workers: int | None = None,
     progress: Progress | None = None,
     cancelled: Flag | None = None,
-    engine: str = "reference",
+    engine: str = "dense",
 ) -> OutcomePair:
     """Run a battery on two readings of a market, on the same paths.
 

@@ -1,0 +1,62 @@
+"""How the kernel's functions are compiled, and where compiled code is kept.
+
+Compiled code is kept in the user's cache folder, under a digest of the
+kernel's sources: numba looks at the file of the outermost function only, and
+would run stale code after a change to one that is inlined into it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import ParamSpec, TypeVar, cast
+
+import numba
+
+from evaluator.data_files import cache_path
+from evaluator.errors import SetupError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _source_digest() -> str:
+    h = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        h.update(path.name.encode())
+        h.update(path.read_bytes())
+    return h.hexdigest()[:16]
+
+
+def _keep_compiled_code() -> bool:
+    """Point numba at the cache folder; say whether there is one."""
+    if os.environ.get("NUMBA_CACHE_DIR"):
+        return True
+    try:
+        setattr(numba.config, "CACHE_DIR", str(cache_path("numba", _source_digest())))  # noqa: B010
+    except SetupError:
+        return False  # a home that cannot be written to: compile each time
+    return True
+
+
+_CACHE = _keep_compiled_code()
+
+
+def entry(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile a function that Python calls; it runs without the GIL."""
+    compiled = numba.njit(error_model="numpy", nogil=True, cache=_CACHE, _nrt=False)(function)  # type: ignore[call-overload]
+    return cast(Callable[P, R], compiled)
+
+
+def inlined(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile a function into whatever compiled function calls it."""
+    compiled = numba.njit(error_model="numpy", forceinline=True, _nrt=False)(function)  # type: ignore[call-overload]
+    return cast(Callable[P, R], compiled)
+
+
+def called(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile a function that compiled functions call and that is not copied into them."""
+    compiled = numba.njit(error_model="numpy", _nrt=False)(function)  # type: ignore[call-overload]
+    return cast(Callable[P, R], compiled)

@@ -1,0 +1,265 @@
+"""A market, its book and a battery as flat arrays for compiled loops.
+
+Shapes: A reserves, N positions with nnz entries, K eMode categories plus one,
+M bends of the longest liquidity curve.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluator.market import Family, LiquidityCurve, Market, OracleKind, OracleSpec
+from evaluator.market.liquidity import DRY
+from evaluator.stress.battery import Battery, Event
+from evaluator.stress.ledger import Ledger
+from evaluator.stress.reference import YEAR, heartbeat_steps, latency_steps
+from evaluator.stress.surroundings import gas_cost, window_steps
+from evaluator.stress.universe import Universe
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+# Codes of events inside compiled loops.
+REFILL, PRICES, ORACLE, INTEREST, SUPPLIERS, BORROWERS, LIQUIDATIONS = range(7)
+_CODE = {
+    Event.REFILL: REFILL,
+    Event.PRICES: PRICES,
+    Event.ORACLE: ORACLE,
+    Event.INTEREST: INTEREST,
+    Event.SUPPLIERS: SUPPLIERS,
+    Event.BORROWERS: BORROWERS,
+    Event.LIQUIDATIONS: LIQUIDATIONS,
+}
+
+# When an oracle reports.
+NEVER, ON_DEVIATION, ALWAYS = range(3)
+
+# Columns of a path's result.
+(
+    BAD_DEBT,
+    LIQUIDATED,
+    COUNT,
+    SEIZED,
+    FEE,
+    PROFIT,
+    WRONGFUL,
+    HARM,
+    TOPPED_UP,
+    INTEREST_PAID,
+    FIRST,
+    FROZEN,
+    PEAK,
+) = range(13)
+RESULTS = 13
+
+
+# Rows of Table.par, one column per reserve.
+(
+    BASE,  # USD, market price at the start
+    ORACLE_START,  # USD, the oracle's price at the start
+    BIAS,  # lasting error times factor of the oracle
+    DEVIATION,  # fraction
+    FLOOR,  # USD
+    CAP,  # USD
+    BORROWED_START,  # whole tokens
+    CASH_START,  # whole tokens
+    RATE_BASE,  # per year
+    SLOPE1,  # per year
+    SLOPE2,  # per year
+    OPTIMAL,  # utilisation
+    PASSED_ON,  # 1 - reserve factor
+    FEE_SHARE,  # see RiskParameters.protocol_fee
+) = range(14)
+
+# Rows of Table.whole, one column per reserve.
+(
+    COLUMN,  # of the price process
+    REPORTS,  # NEVER, ON_DEVIATION or ALWAYS
+    HEARTBEAT,  # steps
+    LATENCY,  # steps
+    OPEN,  # 1 if it may be liquidated
+    BENDS,  # of the liquidity curve
+) = range(6)
+
+# Columns of Table.rows, one row per position.
+(
+    START,  # first entry
+    SPLIT,  # first debt entry
+    END,  # after the last entry
+    CATEGORY,  # eMode category times A
+    WATCHED,  # 1 if the borrower tops up
+) = range(5)
+
+# Layers of Table.bend.
+(
+    BEND_Q,  # whole tokens net sold at a bend; the first is where the pool is dry
+    BEND_W,  # w there
+    BEND_SLOPE,  # of w from there on
+) = range(3)
+
+
+class Table(NamedTuple):
+    """What does not change along a path. Few arrays: each costs time to compile."""
+
+    par: FloatArray  # shape (14, A), see BASE and following
+    whole: IntArray  # shape (6, A), see COLUMN and following
+    bend: FloatArray  # shape (3, A, M), see BEND_Q and following
+    rule: FloatArray  # shape (2, K * A): liquidation thresholds, net bonuses
+    rows: IntArray  # shape (N, 5), see START and following
+    asset: NDArray[np.int32]  # shape (nnz,), of every entry
+    amount: FloatArray  # shape (nnz,); whole tokens at the start
+    order: IntArray  # shape (7,), codes of events
+
+
+class Settings(NamedTuple):
+    """What a battery and a market say in one number each."""
+
+    aave: bool  # else Compound V2
+    close_factor: float
+    full_close_below: float  # 0 for never
+    decay: float  # of inventory in a step
+    years: float  # of a step
+    gas: float  # USD of a liquidation at the start
+    gas_elasticity: float
+    inclusion_elasticity: float
+    window: int  # steps of the trailing range
+    native: int  # column of the native token, -1 for none
+    capital: float  # USD a step
+    absent: bool  # no keepers
+    attempts: int
+    halvings: int
+    least_profit: float
+    threshold: float  # USD of new bad debt that is insolvency
+    existing: float  # USD of bad debt at the start
+    depth: float
+    depth_elasticity: float
+    run_above: float
+    run_rate: float
+    watching: bool  # somebody tops up
+    top_up_below: float
+    top_up_to: float
+
+
+def table(market: Market, columns: IntArray, universe: Universe, battery: Battery) -> Table:
+    """Lay a market out, its book in the order of `Ledger`."""
+    ledger = Ledger.of(market, top_up_share=battery.top_up_share)
+    A = len(market.reserves)
+    base = universe.base[columns]
+    curves = [_bends(r.liquidity) for r in market.reserves]
+    M = max(len(x) for x, _, _ in curves)
+
+    def floats(values: list[float]) -> FloatArray:
+        return np.array(values, dtype=np.float64)
+
+    def padded(part: int, rest: float) -> FloatArray:
+        out = np.full((A, M), rest)
+        for a, curve in enumerate(curves):
+            out[a, : len(curve[part])] = curve[part]
+        return out
+
+    reserves = market.reserves
+    par = np.array(
+        [
+            base,
+            market.prices,
+            market.prices / base * floats([r.oracle.factor for r in reserves]),
+            floats([r.oracle.deviation_threshold for r in reserves]),
+            floats([r.oracle.floor for r in reserves]),
+            floats([r.oracle.cap for r in reserves]),
+            floats([r.borrowed for r in reserves]),
+            floats([r.cash for r in reserves]),
+            floats([r.rate_curve.base for r in reserves]),
+            floats([r.rate_curve.slope1 for r in reserves]),
+            floats([r.rate_curve.slope2 for r in reserves]),
+            floats([r.rate_curve.optimal for r in reserves]),
+            floats([1.0 - r.parameters.reserve_factor for r in reserves]),
+            floats([r.parameters.protocol_fee for r in reserves]),
+        ]
+    )
+    whole = np.array(
+        [
+            columns,
+            [_reports(r.oracle) for r in reserves],
+            [heartbeat_steps(r.oracle.heartbeat, battery) for r in reserves],
+            [latency_steps(r.oracle.latency, battery) for r in reserves],
+            [int(r.parameters.active and not r.parameters.paused) for r in reserves],
+            [len(x) for x, _, _ in curves],
+        ],
+        dtype=np.int64,
+    )
+    return Table(
+        par=par,
+        whole=whole,
+        bend=np.array([padded(0, math.inf), padded(1, 1.0), padded(2, 0.0)]),
+        rule=np.array(
+            [market.liquidation_thresholds().ravel(), market.liquidation_bonuses().ravel()]
+        ),
+        rows=np.stack(
+            [
+                ledger.start[:-1],
+                ledger.split,
+                ledger.start[1:],
+                ledger.category * A,
+                ledger.watched.astype(np.int64),
+            ],
+            axis=1,
+        ),
+        asset=ledger.asset.astype(np.int32),
+        amount=ledger.amount,
+        order=np.array([_CODE[e] for e in battery.order], dtype=np.int64),
+    )
+
+
+def _reports(spec: OracleSpec) -> int:
+    if spec.stuck or spec.kind is OracleKind.FIXED:
+        return NEVER
+    return ALWAYS if spec.kind is OracleKind.POOL else ON_DEVIATION
+
+
+def settings(market: Market, universe: Universe, battery: Battery, existing: float) -> Settings:
+    """Gather a battery's and a market's single numbers."""
+    return Settings(
+        aave=market.family is Family.AAVE_V3,
+        close_factor=float(market.close_factor),
+        full_close_below=float(market.full_close_below),
+        decay=float(battery.refill_decay),
+        years=battery.step / YEAR,
+        gas=float(gas_cost(universe, battery)),
+        gas_elasticity=float(battery.gas_elasticity),
+        inclusion_elasticity=float(battery.inclusion_elasticity),
+        window=window_steps(battery),
+        native=int(universe.native),
+        capital=float(battery.liquidator_capital),
+        absent=bool(battery.keepers_absent),
+        attempts=int(battery.attempts),
+        halvings=int(battery.size_halvings),
+        least_profit=float(battery.least_profit),
+        threshold=float(battery.insolvency_threshold),
+        existing=float(existing),
+        depth=float(battery.depth_factor),
+        depth_elasticity=float(battery.depth_elasticity),
+        run_above=float(battery.supplier_run_above),
+        run_rate=float(battery.supplier_run_rate),
+        watching=bool(battery.top_up_share > 0.0),
+        top_up_below=float(battery.top_up_below),
+        top_up_to=float(battery.top_up_to),
+    )
+
+
+def _bends(curve: LiquidityCurve) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Bends of w(q) where it is above DRY, w there, and the slope that follows each."""
+    x, y = curve.quantity, curve.inverse_root
+    slope = np.diff(y) / np.diff(x)
+    wet = y > DRY
+    dry = curve.dry_quantity
+    inner = np.append(slope, slope[-1])[wet]
+    first = slope[max(int(np.searchsorted(y, DRY, side="right")) - 1, 0)]
+    return (
+        np.concatenate([[dry], x[wet]]),
+        np.concatenate([[DRY], y[wet]]),
+        np.concatenate([[first], inner]),
+    )

@@ -1,0 +1,264 @@
+"""What happens to one position, compiled. The twin of `reference.Simulation.liquidate`.
+
+`amount` holds the working amounts of every entry, whole tokens over index;
+positions address it through the table's `start` and `split`.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluator.stress.kernel.compilation import called, inlined
+from evaluator.stress.kernel.layout import (
+    BAD_DEBT,
+    CATEGORY,
+    COUNT,
+    END,
+    FEE,
+    FEE_SHARE,
+    HARM,
+    LIQUIDATED,
+    OPEN,
+    PROFIT,
+    SEIZED,
+    SPLIT,
+    START,
+    TOPPED_UP,
+    WRONGFUL,
+    Settings,
+    Table,
+)
+from evaluator.stress.kernel.step import (
+    BORROW_INDEX,
+    BORROWED,
+    CASH,
+    DEPTH,
+    ORACLE_PRICE,
+    PC,
+    PD,
+    SUPPLY_INDEX,
+    XC,
+    XD,
+    Q,
+    X,
+    sale,
+    trailing,
+)
+from evaluator.stress.ledger import AVERAGE_EPSILON
+
+FloatArray = NDArray[np.float64]
+
+
+# Rounding down the average threshold takes less than this share of the collateral.
+FLOOR_MARGIN = 1.01e-4
+
+
+@inlined
+def linear(
+    tb: Table, amount: FloatArray, i: int, st: FloatArray, pc: int, pd: int
+) -> tuple[float, float, float]:
+    """Collateral, weighted collateral before any rounding, and debt of position i in USD.
+
+    `pc` and `pd` are the rows of `st` that hold the prices of a unit of
+    collateral and of debt.
+    """
+    v = 0.0
+    h = 0.0
+    e = 0.0
+    k = tb.rows[i, CATEGORY]
+    split = tb.rows[i, SPLIT]
+    for n in range(tb.rows[i, START], split):
+        a = tb.asset[n]
+        x = amount[n] * st[pc, a]
+        v += x
+        h += x * tb.rule[0, k + a]
+    for n in range(split, tb.rows[i, END]):
+        e += amount[n] * st[pd, tb.asset[n]]
+    return v, h, e
+
+
+@inlined
+def rounded(aave: bool, v: float, h: float) -> float:
+    """Weighted collateral with the average threshold rounded as the family does."""
+    if aave and v > 0.0:
+        return v * (math.floor(h / v * 1e4 + AVERAGE_EPSILON) / 1e4)
+    return h
+
+
+@inlined
+def value(
+    tb: Table, aave: bool, amount: FloatArray, i: int, st: FloatArray, pc: int, pd: int
+) -> tuple[float, float, float]:
+    """Collateral, weighted collateral and debt of position i in USD, as the protocol counts."""
+    v, h, e = linear(tb, amount, i, st, pc, pd)
+    return v, rounded(aave, v, h), e
+
+
+@inlined
+def shortfall(tb: Table, amount: FloatArray, i: int, st: FloatArray) -> tuple[float, float]:
+    """Debt beyond collateral, 0 if none, and debt, of position i in USD at market prices."""
+    v = 0.0
+    e = 0.0
+    for n in range(tb.rows[i, START], tb.rows[i, SPLIT]):
+        v += amount[n] * st[XC, tb.asset[n]]
+    for n in range(tb.rows[i, SPLIT], tb.rows[i, END]):
+        e += amount[n] * st[XD, tb.asset[n]]
+    if e > v:
+        return e - v, e
+    return 0.0, e
+
+
+@inlined
+def recognise(
+    tb: Table,
+    st: FloatArray,
+    amount: FloatArray,
+    i: int,
+    share: float,
+    out: FloatArray,
+    by_asset: FloatArray,
+) -> None:
+    """Book a share of what position i owes as bad debt, at market prices."""
+    for n in range(tb.rows[i, SPLIT], tb.rows[i, END]):
+        a = tb.asset[n]
+        lost = amount[n] * st[XD, a] * share
+        out[BAD_DEBT] += lost
+        by_asset[a] += lost
+
+
+@inlined
+def congestion(s: Settings, relative: FloatArray, t: int) -> tuple[float, float]:
+    """USD of gas for a liquidation and USD liquidators can repay, in step t."""
+    if s.native < 0:
+        return s.gas, s.capital
+    width = trailing(relative, t, s.native, s.window)
+    multiple = width**s.gas_elasticity
+    return (
+        s.gas * multiple * relative[t, s.native],
+        s.capital * multiple**-s.inclusion_elasticity,
+    )
+
+
+@called
+def liquidate(
+    tb: Table,
+    s: Settings,
+    st: FloatArray,
+    amount: FloatArray,
+    i: int,
+    h: float,
+    e: float,
+    capital: float,
+    gas: float,
+    out: FloatArray,
+    by_asset: FloatArray,
+) -> float:
+    """Liquidate position i once if it pays; return the USD of debt repaid."""
+    if not capital > 0.0:
+        return 0.0
+    c = -1
+    nc = -1
+    most = 0.0
+    for n in range(tb.rows[i, START], tb.rows[i, SPLIT]):
+        a = tb.asset[n]
+        x = amount[n] * st[PC, a]
+        if x > most and tb.whole[OPEN, a] == 1:
+            most = x
+            c = a
+            nc = n
+    d = -1
+    nd = -1
+    most = 0.0
+    for n in range(tb.rows[i, SPLIT], tb.rows[i, END]):
+        a = tb.asset[n]
+        x = amount[n] * st[PD, a]
+        if x > most and tb.whole[OPEN, a] == 1:
+            most = x
+            d = a
+            nd = n
+    if c < 0 or d < 0:
+        return 0.0
+    factor = s.close_factor
+    if s.full_close_below > 0.0 and h <= s.full_close_below * e:
+        factor = 1.0
+    held = amount[nc] * st[SUPPLY_INDEX, c]
+    owed = amount[nd] * st[BORROW_INDEX, d]
+    price_c = st[ORACLE_PRICE, c]
+    price_d = st[ORACLE_PRICE, d]
+    incentive = 1.0 + tb.rule[1, tb.rows[i, CATEGORY] + c]
+    offer = capital / price_d
+    largest = 0.0
+    for halvings in range(s.halvings + 1):
+        if halvings > 0:
+            offer = largest * 0.5**halvings
+        repaid = min(offer, owed * factor)
+        if s.aave:
+            seized = repaid * price_d / price_c * incentive
+            if seized > held:
+                seized = held
+                repaid = held * price_c / price_d / incentive
+            fee = (seized - seized / incentive) * tb.par[FEE_SHARE, c]
+        else:
+            repaid = min(repaid, held * price_c / (price_d * incentive))
+            seized = min(repaid * incentive * price_d / price_c, held)
+            fee = seized * tb.par[FEE_SHARE, c]
+        if halvings == 0:
+            largest = repaid
+        received = seized - fee
+        if not repaid > 0.0 or received > st[CASH, c]:
+            continue
+        q1 = st[Q, c] + received
+        sold = 0.0
+        if received > 0.0:
+            sold = sale(tb, c, st[Q, c] / st[DEPTH, c], q1 / st[DEPTH, c]) * st[DEPTH, c]
+        b0 = q1 if c == d else st[Q, d]
+        bought = sale(tb, d, (b0 - repaid) / st[DEPTH, d], b0 / st[DEPTH, d]) * st[DEPTH, d]
+        profit = st[X, c] * sold - st[X, d] * bought - gas
+        if not profit > s.least_profit:
+            continue
+        spent = repaid * price_d
+        _, healthy, due = value(tb, s.aave, amount, i, st, XC, XD)
+        if healthy >= due:
+            out[WRONGFUL] += spent
+            out[HARM] += max(seized * st[X, c] - repaid * st[X, d], 0.0)
+        out[COUNT] += 1.0
+        out[LIQUIDATED] += spent
+        out[SEIZED] += seized * price_c
+        out[FEE] += fee * price_c
+        out[PROFIT] += profit
+        amount[nc] = 0.0 if seized >= held else amount[nc] - seized / st[SUPPLY_INDEX, c]
+        amount[nd] = 0.0 if repaid >= owed else amount[nd] - repaid / st[BORROW_INDEX, d]
+        st[Q, c] += received
+        st[Q, d] -= repaid
+        st[CASH, c] -= received
+        st[CASH, d] += repaid
+        st[BORROWED, d] = max(st[BORROWED, d] - repaid, 0.0)
+        left = False
+        for n in range(tb.rows[i, START], tb.rows[i, SPLIT]):
+            left |= amount[n] > 0.0
+        if not left:
+            recognise(tb, st, amount, i, 1.0, out, by_asset)
+            for n in range(tb.rows[i, SPLIT], tb.rows[i, END]):
+                amount[n] = 0.0
+        return float(spent)
+    return 0.0
+
+
+@inlined
+def top_up(
+    tb: Table, s: Settings, st: FloatArray, amount: FloatArray, i: int, out: FloatArray
+) -> None:
+    """Let a borrower who watches repay if liquidation is near."""
+    v, h, e = value(tb, s.aave, amount, i, st, PC, PD)
+    if h < s.top_up_below * e and v >= e and h > 0.0:
+        keep = h / (s.top_up_to * e)
+        for n in range(tb.rows[i, SPLIT], tb.rows[i, END]):
+            a = tb.asset[n]
+            repaid = amount[n] * st[BORROW_INDEX, a] * (1.0 - keep)
+            amount[n] *= keep
+            st[BORROWED, a] = max(st[BORROWED, a] - repaid, 0.0)
+            st[CASH, a] += repaid
+        out[TOPPED_UP] += e * (1.0 - keep)
