@@ -19,6 +19,7 @@ from evaluator.stress.processes.assembly import PegLaw
 from evaluator.stress.processes.jump_diffusion import JumpDiffusion
 from evaluator.stress.processes.jumps import JumpLaw
 from evaluator.stress.processes.process import FloatArray, Sampling
+from evaluator.stress.processes.variance import constant_variance
 
 
 def fit_jump_diffusion(
@@ -40,9 +41,7 @@ def fit_jump_diffusion(
         tree=tree,
         step=step,
         drift=np.zeros(len(free)),
-        volatility=volatility,
-        current_volatility=volatility,
-        variance_reversion=np.zeros(len(free)),
+        variance=constant_variance(volatility),
         correlation=correlation,
         jumps=JumpLaw(
             intensity=np.array([p.jump_intensity for p in both]),

@@ -16,7 +16,7 @@ from evaluator.stress.processes.process import FloatArray, Sampling
 BLOCK = 64  # paths worked on at once; keeps a block's arrays in the cache
 
 _SOBOL_PURPOSE = 0x50B0  # spawn key of the scrambling
-_SOBOL_BITS = 52
+_SOBOL_BITS = 32  # SciPy cannot skip forward with more
 _DIFFUSION_STREAM = 0
 
 
@@ -71,12 +71,12 @@ def _sobol_blocks(
     if aligned:
         engine.fast_forward(aligned)
     levels = _bridge_levels(steps)
-    tiny = 0.5**53
+    middle = 0.5 ** (_SOBOL_BITS + 1)  # of a cell, so that no point is 0
     for start in range(aligned, first + count, BLOCK):
         points = engine.random(BLOCK)
         lower, upper = max(start, first), min(start + BLOCK, first + count)
-        chosen = np.clip(points[lower - start : upper - start], tiny, 1.0 - tiny)
-        normals = ndtri(chosen).reshape(upper - lower, steps, rows)
+        chosen = points[lower - start : upper - start]
+        normals = ndtri(chosen + middle).reshape(upper - lower, steps, rows)
         block = np.empty((upper - lower, rows, steps))
         _bridge(np.ascontiguousarray(normals), levels, block)
         yield lower, block

@@ -13,6 +13,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from evaluator.errors import ConfigurationError
 from evaluator.stress.processes import arithmetic
 
 _LOW = np.uint64(0xFFFFFFFF)
@@ -29,7 +30,9 @@ _nogil = njit(nogil=True, cache=True, error_model="numpy")
 
 
 def stream_key(seed: int) -> np.uint64:
-    """Return the 64-bit key of a seed (any integer >= 0, 0 included)."""
+    """Return the 64-bit key of a seed; ConfigurationError below 0."""
+    if seed < 0:
+        raise ConfigurationError(f"seed is {seed}; give an integer of 0 or more")
     return np.uint64(np.random.SeedSequence(seed).generate_state(1, np.uint64)[0])
 
 
