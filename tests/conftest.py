@@ -34,15 +34,18 @@ def sandbox_deployment(deployment: Deployment) -> Deployment:
     return deployment
 
 
-@pytest.fixture
-def sandbox(embedded_dump: Path) -> Iterator[Sandbox]:
-    """A fresh embedded chain, for a test that changes it."""
+@pytest.fixture(scope="session")
+def read_only_sandbox(embedded_dump: Path) -> Iterator[Sandbox]:
+    """One embedded chain for the whole session, for tests that only read."""
     with Sandbox.from_state(embedded_dump, chain_id=EMBEDDED_CHAIN_ID) as chain:
         yield chain
 
 
-@pytest.fixture(scope="session")
-def read_only_sandbox(embedded_dump: Path) -> Iterator[Sandbox]:
-    """One embedded chain for a whole session, for tests that only read."""
-    with Sandbox.from_state(embedded_dump, chain_id=EMBEDDED_CHAIN_ID) as chain:
+@pytest.fixture
+def sandbox(read_only_sandbox: Sandbox) -> Iterator[Sandbox]:
+    """An embedded chain of a test's own, to change at will: a fork of the session's.
+
+    A fork mines ten times faster than a chain that holds all the state itself.
+    """
+    with Sandbox.fork(read_only_sandbox.rpc.urls) as chain:
         yield chain
