@@ -1,0 +1,254 @@
+"""Carries a proposal to execution and reads every market it reaches, before and after."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field, replace
+
+from evaluator.chain.embedded import Deployment
+from evaluator.chain.sandbox import Sandbox
+from evaluator.data_files import cache_path
+from evaluator.errors import IncompleteState, ProtocolError
+from evaluator.evaluation.request import Progress
+from evaluator.evaluation.state import State
+from evaluator.governance.adapter import GovernorAdapter
+from evaluator.governance.decoding.calls import Action
+from evaluator.governance.decoding.values import Value
+from evaluator.governance.proposal import Proposal
+from evaluator.governance.trace import ExecutionTrace
+from evaluator.market import (
+    Market,
+    OracleKind,
+    Parameter,
+    ParameterChange,
+    PriceHistory,
+    parameter_changes,
+)
+from evaluator.protocols.adapter import ProtocolAdapter, adapters
+from evaluator.protocols.borrower_cache import BorrowerCache
+from evaluator.protocols.depth import measure_liquidity, share_liquidity
+from evaluator.protocols.feeds import price_history
+from evaluator.protocols.hurt import HurtPosition, hurt_positions
+from evaluator.protocols.pools import KNOWN_VENUES, Venues
+
+_HISTORY_ROUNDS = 5_000
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Reading:
+    """One market right before and right after the executing transaction."""
+
+    adapter: ProtocolAdapter  # that read it
+    root: str  # pool or comptroller, lower-case
+    before: Market  # when everything but the execution was done
+    after: Market | None  # after execution; None: not executed, or no longer readable
+    parameters_before: tuple[Parameter, ...]  # named by the adapter
+    parameters_after: tuple[Parameter, ...]  # () without `after`
+    histories: tuple[PriceHistory, ...]  # of the assets that have one, read before any wait
+    unreadable: str = ""  # why it cannot be read after execution, "" if it can
+
+    @property
+    def changes(self) -> tuple[ParameterChange, ...]:
+        """Every parameter that reads differently; () without `after`."""
+        if self.after is None:
+            return ()
+        return parameter_changes(self.parameters_before, self.parameters_after)
+
+    @property
+    def hurt(self) -> tuple[HurtPosition, ...]:
+        """Positions that execution made liquidatable; () without `after`."""
+        return () if self.after is None else hurt_positions(self.before, self.after)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Measurement:
+    """A proposal, what executing it did, and every market it reaches."""
+
+    proposal: Proposal  # as executed
+    trace: ExecutionTrace  # of the measured execution
+    readings: tuple[Reading, ...]  # ordered by adapter and root
+    unread: tuple[str, ...]  # markets or parts that could not be read, with reasons
+    notes: tuple[str, ...]  # facts for the report
+
+
+@dataclass
+class _Site:
+    """What is known of one market while the execution goes on."""
+
+    adapter: ProtocolAdapter
+    root: str
+    today: Market  # at the fork block, with measured depth
+    histories: tuple[PriceHistory, ...]
+    before: Market | None = None
+    parameters: tuple[Parameter, ...] = field(default=())
+
+
+def measure(
+    state: State, governor: GovernorAdapter, proposal: Proposal, progress: Progress
+) -> Measurement:
+    """Execute a proposal and read the markets it reaches on both sides of its execution.
+
+    The proposal is executed twice from the same snapshot: once to learn which
+    contracts it touches, once with the markets read right before and right
+    after. Raises the ProposalError and ChainError trees; a market that cannot be
+    read is reported in `unread`.
+    """
+    sandbox = state.sandbox
+    cache = BorrowerCache(cache_path("borrowers") / "borrowers.db")
+    try:
+        progress.stage("execute", "carrying the proposal through its governor")
+        start = sandbox.snapshot()
+        trial = governor.execute(sandbox, proposal)
+        roots = _roots(sandbox, _seeds(trial))
+        sandbox.revert(start)
+        sites, unread = _look(state, roots, cache, progress)
+        feeds = _feeds(sites)
+
+        def read_before() -> None:
+            for site in sites:
+                progress.stage("read", f"{site.adapter.name} before execution")
+                market = site.adapter.read(
+                    sandbox, site.root, cache=cache, progress=progress.advance
+                )
+                site.before = share_liquidity(site.today, market)
+                site.parameters = site.adapter.parameters(market)
+
+        progress.stage("execute", "executing again, reading the markets around it")
+        trace = governor.execute(sandbox, proposal, feeds=feeds, before_execution=read_before)
+        readings = []
+        for site in sites:
+            progress.stage("read", f"{site.adapter.name} after execution")
+            readings.append(_after(sandbox, site, trace, cache, progress))
+        return Measurement(
+            proposal=trace.proposal,
+            trace=trace,
+            readings=tuple(readings),
+            unread=tuple(unread),
+            notes=tuple(dict.fromkeys((*sandbox.notes, *trace.notes))),
+        )
+    finally:
+        cache.close()
+
+
+def venues_of(chain_id: int, deployment: Deployment | None) -> Venues | None:
+    """Return where to look for pools, None if nothing is known of the chain's exchanges."""
+    if deployment is None:
+        return KNOWN_VENUES.get(chain_id)
+    uniswap = deployment.uniswap
+    return Venues(
+        pools=tuple(p.address for p in (*uniswap.v2_pairs, *uniswap.v3_pools)),
+        v3_quoter=uniswap.v3_quoter,
+        wrapped_native=deployment.tokens["WETH"],
+    )
+
+
+def _roots(sandbox: Sandbox, seeds: Collection[str]) -> list[tuple[ProtocolAdapter, str]]:
+    return [(adapter, root) for adapter in adapters() for root in adapter.discover(sandbox, seeds)]
+
+
+def _seeds(trace: ExecutionTrace) -> tuple[str, ...]:
+    """Addresses the execution reached, and those its calldata names."""
+    named = [a for action in trace.proposal.actions for a in _addresses(action)]
+    seen = dict.fromkeys((*trace.touched, *named))
+    return tuple(a for a in seen if a not in trace.machinery)
+
+
+def _addresses(action: Action) -> Iterable[str]:
+    yield action.target
+    if action.decoded is not None:
+        for argument in action.decoded.arguments:
+            yield from _address_values(argument.value)
+    for child in action.children:
+        yield from _addresses(child)
+
+
+def _address_values(value: Value) -> Iterable[str]:
+    if isinstance(value, tuple):
+        for item in value:
+            yield from _address_values(item)
+    elif isinstance(value, str) and len(value) == 42 and value.startswith("0x"):
+        yield value
+
+
+def _look(
+    state: State,
+    roots: list[tuple[ProtocolAdapter, str]],
+    cache: BorrowerCache,
+    progress: Progress,
+) -> tuple[list[_Site], list[str]]:
+    """Read the markets as they stand, their depth and their price histories."""
+    sandbox, sites, unread = state.sandbox, [], []
+    venues = venues_of(sandbox.chain_id, state.deployment)
+    for adapter, root in roots:
+        progress.stage("read", f"borrowers of {adapter.name}")
+        try:
+            market = adapter.read(sandbox, root, cache=cache, progress=progress.advance)
+            if venues is not None:
+                progress.stage("depth", f"quoting pools for {adapter.name}")
+                market = measure_liquidity(sandbox, market, venues)
+        except ProtocolError as error:
+            unread.append(f"{adapter.name} at {root}: {error}")
+            continue
+        progress.stage("prices", f"feed rounds of {adapter.name}")
+        sites.append(
+            _Site(
+                adapter=adapter,
+                root=root,
+                today=market,
+                histories=_histories(sandbox, market, progress),
+            )
+        )
+    return sites, unread
+
+
+def _histories(sandbox: Sandbox, market: Market, progress: Progress) -> tuple[PriceHistory, ...]:
+    found = []
+    for i, reserve in enumerate(market.reserves):
+        progress.advance(i, len(market.reserves))
+        # An asset without a usable feed runs on its class's prior, which the report says.
+        try:
+            found.append(price_history(sandbox, reserve, rounds=_HISTORY_ROUNDS))
+        except IncompleteState:
+            continue
+    return tuple(found)
+
+
+def _feeds(sites: Iterable[_Site]) -> tuple[str, ...]:
+    sources = [
+        r.oracle.source
+        for site in sites
+        for r in site.today.reserves
+        if r.oracle.kind is OracleKind.FEED
+    ]
+    return tuple(dict.fromkeys(s.lower() for s in sources))
+
+
+def _after(
+    sandbox: Sandbox,
+    site: _Site,
+    trace: ExecutionTrace,
+    cache: BorrowerCache,
+    progress: Progress,
+) -> Reading:
+    before = site.today if site.before is None else site.before
+    parameters = site.parameters or site.adapter.parameters(before)
+    reading = Reading(
+        adapter=site.adapter,
+        root=site.root,
+        before=before,
+        after=None,
+        parameters_before=parameters,
+        parameters_after=(),
+        histories=site.histories,
+    )
+    if not trace.succeeded:
+        return reading
+    try:
+        market = site.adapter.read(sandbox, site.root, cache=cache, progress=progress.advance)
+    except ProtocolError as error:
+        return replace(reading, unreadable=str(error))
+    return replace(
+        reading,
+        after=share_liquidity(site.today, market),
+        parameters_after=site.adapter.parameters(market),
+    )
