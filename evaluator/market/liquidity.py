@@ -32,6 +32,7 @@ class LiquidityCurve:
     inverse_root: NDArray[np.float64]  # shape (K,), w at the knots, ascending, 1 at quantity 0
     measured: bool  # quoted from real pools, or assumed
     source: str  # pools it was quoted from, or the name of the assumption
+    fee: float = 0.0  # share of a trade's value that the pools keep; not in w or `proceeds`
 
     def __post_init__(self) -> None:
         x, y = self.quantity, self.inverse_root
