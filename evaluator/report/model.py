@@ -182,7 +182,7 @@ class TextRow(Part):
 
     statement: Text  # as found in the text, or "" for a change it does not mention
     measured: Text  # what was measured, "" if nothing corresponds
-    result: Literal["agrees", "contradicts", "not mentioned", "not done"]
+    result: Literal["agrees", "named without a value", "contradicts", "not mentioned", "not done"]
 
 
 class NotModelledRow(Part):

@@ -190,13 +190,17 @@ def _execution(report: ReportModel) -> Iterator[Section]:
     )
 
 
+_QUIET = ("agrees", "named without a value")
+
+
 def _text(report: ReportModel) -> Iterator[Section]:
     rows = report.text_against_payload
     blocks: list[Block] = []
     summary = NOT_COMPUTED
     if rows is not None:
-        bad = sum(r.result != "agrees" for r in rows)
-        summary = f"{counted(bad, 'difference')}, {len(rows) - bad:,} agreeing"
+        good = sum(r.result == "agrees" for r in rows)
+        bad = sum(r.result in ("contradicts", "not mentioned", "not done") for r in rows)
+        summary = f"{counted(bad, 'difference')}, {good:,} agreeing"
         blocks.append(
             Table(
                 columns=("the text says", "measured", "result"),
@@ -204,7 +208,7 @@ def _text(report: ReportModel) -> Iterator[Section]:
                     (
                         r.statement or figures.NONE,
                         r.measured or figures.NONE,
-                        r.result if r.result == "agrees" else Strong(r.result),
+                        r.result if r.result in _QUIET else Strong(r.result),
                     )
                     for r in rows
                 ),
