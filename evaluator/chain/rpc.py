@@ -14,10 +14,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from time import sleep
 from typing import Any
 
 import requests
 import tenacity
+import urllib3.exceptions
 
 from evaluator.chain.redaction import label, redact, register
 from evaluator.errors import (
@@ -40,6 +42,9 @@ _RATE_WORDS = (
     "capacity exceeded",
 )
 _LONGEST_WAIT = 20.0  # seconds between two rounds over the endpoints
+_BACKOFF = tenacity.wait_exponential(multiplier=0.25, max=_LONGEST_WAIT) + tenacity.wait_random(
+    0, 0.25
+)
 _CHUNK = 1 << 18  # bytes read from a reply at once
 # Methods whose repetition would do something twice.
 _ONCE = ("eth_send", "evm_", "anvil_", "hardhat_")
@@ -213,6 +218,7 @@ class RpcClient:
                 stop=tenacity.stop_after_attempt(self.retries + 1),
                 wait=_wait,
                 retry=tenacity.retry_if_exception(_worth_waiting),
+                sleep=lambda seconds: sleep(seconds),
                 reraise=True,
             )(one_round)
         except _TryNext as failure:
@@ -290,7 +296,8 @@ class RpcClient:
             ) as reply:
                 wall = _refusal(reply, url)
                 body = bytearray()
-                for chunk in reply.iter_content(_CHUNK):
+                # read1 returns what has come; read would wait for a full chunk, however long.
+                while chunk := reply.raw.read1(_CHUNK, decode_content=True):
                     body += chunk
                     if len(body) > self.max_reply:
                         raise RpcError(
@@ -300,9 +307,9 @@ class RpcClient:
                     if time.monotonic() > deadline:
                         raise requests.Timeout(f"no end of the reply in {self.timeout:g} s")
                 status = reply.status_code
-        except requests.RequestException as error:
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             cause = ConnectionError(redact(f"{type(error).__name__}: {error}"))
-            late = isinstance(error, requests.Timeout)
+            late = isinstance(error, (requests.Timeout, urllib3.exceptions.TimeoutError))
         if cause is not None:
             what = f"in {self.timeout:g} s" if late else "at all"
             failure = RpcUnreachable(f"{label(url)} did not answer {what}: {cause}")
@@ -468,7 +475,7 @@ def _worst(failures: list[_TryNext]) -> _TryNext:
 def _wait(state: tenacity.RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
     asked = error.retry_after if isinstance(error, _TryNext) else 0.0
-    backoff = tenacity.wait_exponential_jitter(initial=0.25, max=_LONGEST_WAIT, jitter=0.25)(state)
+    backoff = _BACKOFF(state)
     return max(asked, backoff)
 
 
