@@ -92,7 +92,7 @@ def close_ltvs(deployer: Deployer, configurator: Contract, *, tokens: Mapping[st
     for reserve in AAVE_RESERVES:
         _configure(deployer, configurator, reserve, tokens[reserve.symbol], ltv=reserve.ltv)
     for mode in EMODES:
-        deployer.send(
+        deployer.queue(
             configurator,
             "setEModeCategory",
             mode.category,
@@ -102,20 +102,22 @@ def close_ltvs(deployer: Deployer, configurator: Contract, *, tokens: Mapping[st
             ZERO_ADDRESS,
             mode.label,
         )
+    deployer.flush()
 
 
 def hand_over(deployer: Deployer, aave: AaveContracts, *, timelock: str) -> None:
     """Give every role and the provider to `timelock` and leave the deployer with none."""
     acl = aave.acl_manager
     admin_role = acl.call("DEFAULT_ADMIN_ROLE")
-    deployer.send(acl, "grantRole", admin_role, timelock)
-    deployer.send(acl, "addPoolAdmin", timelock)
-    deployer.send(acl, "addRiskAdmin", timelock)
-    deployer.send(acl, "addEmergencyAdmin", timelock)
-    deployer.send(aave.addresses_provider, "setACLAdmin", timelock)
-    deployer.send(aave.addresses_provider, "transferOwnership", timelock)
-    deployer.send(acl, "removePoolAdmin", deployer.account)
-    deployer.send(acl, "renounceRole", admin_role, deployer.account)
+    deployer.queue(acl, "grantRole", admin_role, timelock)
+    deployer.queue(acl, "addPoolAdmin", timelock)
+    deployer.queue(acl, "addRiskAdmin", timelock)
+    deployer.queue(acl, "addEmergencyAdmin", timelock)
+    deployer.queue(aave.addresses_provider, "setACLAdmin", timelock)
+    deployer.queue(aave.addresses_provider, "transferOwnership", timelock)
+    deployer.queue(acl, "removePoolAdmin", deployer.account)
+    deployer.queue(acl, "renounceRole", admin_role, deployer.account)
+    deployer.flush()
 
 
 def _deploy_core(
@@ -211,7 +213,7 @@ def _list_reserves(
     for start in range(0, len(inputs), 3):
         deployer.send(configurator, "initReserves", inputs[start : start + 3])
     for mode in EMODES:
-        deployer.send(
+        deployer.queue(
             configurator,
             "setEModeCategory",
             mode.category,
@@ -224,23 +226,24 @@ def _list_reserves(
     for reserve in AAVE_RESERVES:
         asset = tokens[reserve.symbol]
         _configure(deployer, configurator, reserve, asset, ltv=reserve.liquidation_threshold)
-        deployer.send(configurator, "setReserveBorrowing", asset, reserve.borrowing)
-        deployer.send(configurator, "setReserveFactor", asset, reserve.reserve_factor)
-        deployer.send(configurator, "setSupplyCap", asset, reserve.supply_cap)
-        deployer.send(configurator, "setBorrowCap", asset, reserve.borrow_cap)
-        deployer.send(
+        deployer.queue(configurator, "setReserveBorrowing", asset, reserve.borrowing)
+        deployer.queue(configurator, "setReserveFactor", asset, reserve.reserve_factor)
+        deployer.queue(configurator, "setSupplyCap", asset, reserve.supply_cap)
+        deployer.queue(configurator, "setBorrowCap", asset, reserve.borrow_cap)
+        deployer.queue(
             configurator, "setLiquidationProtocolFee", asset, reserve.liquidation_protocol_fee
         )
-        deployer.send(configurator, "setReserveFlashLoaning", asset, True)
+        deployer.queue(configurator, "setReserveFlashLoaning", asset, True)
         if reserve.emode:
-            deployer.send(configurator, "setAssetEModeCategory", asset, reserve.emode)
-    deployer.send(configurator, "updateFlashloanPremiumTotal", 5)
+            deployer.queue(configurator, "setAssetEModeCategory", asset, reserve.emode)
+    deployer.queue(configurator, "updateFlashloanPremiumTotal", 5)
+    deployer.flush()
 
 
 def _configure(
     deployer: Deployer, configurator: Contract, reserve: AaveReserveSpec, asset: str, *, ltv: int
 ) -> None:
-    deployer.send(
+    deployer.queue(
         configurator,
         "configureReserveAsCollateral",
         asset,

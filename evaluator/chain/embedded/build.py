@@ -23,7 +23,8 @@ from evaluator.chain.embedded.deployment import (
 )
 from evaluator.chain.embedded.feeds import SeededFeeds
 from evaluator.chain.embedded.governors import deploy_bravo, deploy_openzeppelin
-from evaluator.chain.embedded.opening import open_aave_book, open_venus_book
+from evaluator.chain.embedded.opening import borrow_aave, borrow_venus, supply_aave, supply_venus
+from evaluator.chain.embedded.past import PAST_BLOCKS, SECONDS_PER_BLOCK, live_a_month
 from evaluator.chain.embedded.pools import deploy_uniswap
 from evaluator.chain.embedded.tokens import deploy_tokens
 from evaluator.chain.embedded.venus import deploy_venus
@@ -33,7 +34,8 @@ from evaluator.chain.sandbox import Sandbox
 AAVE_BORROWERS = 400
 VENUS_BORROWERS = 100
 HEAD_TIMESTAMP = 1_735_689_600  # 2025-01-01 00:00:00 UTC
-# Everything is deployed in the half hour before the head, a second a block.
+# The contracts are deployed a month before; the book is opened in the last half
+# hour, a second a block.
 _BUILDING_SECONDS = 1_800
 _DEPLOYER = "0x5ea7000000000000000000000000000000000001"
 _DEPLOYER_WEI = 10**26
@@ -47,6 +49,7 @@ _STAGES = (
     "deploying Aave V3",
     "deploying the Compound V2 family",
     "filling the Uniswap pools",
+    "letting a month of interest pass",
     "opening the Aave positions",
     "opening the Compound positions",
     "handing over to the timelocks",
@@ -77,14 +80,17 @@ def build(*, seed: int, progress: Progress | None = None) -> BuiltChain:
             progress(_STAGES[step], step, len(_STAGES))
 
     tell()
-    start = HEAD_TIMESTAMP - _BUILDING_SECONDS
-    anvil = Anvil(chain_id=EMBEDDED_CHAIN_ID, timestamp=start, block_seconds=1, prune_history=True)
+    opened = HEAD_TIMESTAMP - _BUILDING_SECONDS
+    genesis = opened - PAST_BLOCKS * SECONDS_PER_BLOCK
+    anvil = Anvil(
+        chain_id=EMBEDDED_CHAIN_ID, timestamp=genesis, block_seconds=1, prune_history=True
+    )
     with Sandbox.own(anvil) as sandbox:
         deployer = Deployer(sandbox, _DEPLOYER)
         sandbox.set_balance(_DEPLOYER, _DEPLOYER_WEI)
         tell()
         tokens = deploy_tokens(deployer)
-        seeded_feeds = SeededFeeds(deployer, seed=seed, head=start)
+        seeded_feeds = SeededFeeds(deployer, seed=seed, head=opened)
         feeds = seeded_feeds.addresses
         tell()
         openzeppelin = deploy_openzeppelin(deployer, seed=seed)
@@ -97,10 +103,22 @@ def build(*, seed: int, progress: Progress | None = None) -> BuiltChain:
         uniswap = deploy_uniswap(deployer, tokens=tokens)
         tell()
         on_aave = aave_book(seed=seed, borrowers=AAVE_BORROWERS)
-        open_aave_book(deployer, aave, on_aave, tokens=tokens)
-        tell()
         on_venus = venus_book(seed=seed, borrowers=VENUS_BORROWERS)
-        open_venus_book(deployer, venus, on_venus, tokens=tokens)
+        live_a_month(
+            deployer,
+            aave,
+            venus,
+            aave_suppliers=on_aave.suppliers,
+            venus_suppliers=on_venus.suppliers,
+            tokens=tokens,
+            seed=seed,
+        )
+        tell()
+        supply_aave(deployer, aave, on_aave.borrowers, tokens=tokens)
+        borrow_aave(deployer, aave, on_aave.borrowers, tokens=tokens)
+        tell()
+        supply_venus(deployer, venus, on_venus.borrowers, tokens=tokens)
+        borrow_venus(deployer, venus, on_venus.borrowers)
         tell()
         close_ltvs(deployer, aave.pool_configurator, tokens=tokens)
         hand_over_aave(deployer, aave, timelock=openzeppelin.timelock)

@@ -75,9 +75,9 @@ V3_POOLS: tuple[V3Spec, ...] = (
     _v3("WETH", "USDT", 3000, (180, 0.60), (40, _EVERYWHERE)),
     _v3("WBTC", "WETH", 3000, (380, 0.40), (60, _EVERYWHERE)),
     _v3("WBTC", "USDC", 3000, (130, 0.40), (20, _EVERYWHERE)),
-    _v3("wstETH", "WETH", 100, (1500, 0.03), (250, 0.15), (15, _EVERYWHERE)),
+    _v3("wstETH", "WETH", 100, (2500, 0.02), (1200, 0.10), (20, _EVERYWHERE)),
     _v3("USDC", "USDT", 100, (60_000, 0.003), (1200, 0.05), (15, _EVERYWHERE)),
-    _v3("DAI", "USDC", 100, (40_000, 0.003), (800, 0.05), (15, _EVERYWHERE)),
+    _v3("DAI", "USDC", 100, (40_000, 0.003), (3000, 0.05), (15, _EVERYWHERE)),
     _v3("LINK", "WETH", 3000, (110, 0.60), (25, _EVERYWHERE)),
     _v3("AAVE", "WETH", 3000, (80, 0.60), (15, _EVERYWHERE)),
     _v3("CRV", "WETH", 3000, (18, 0.60), (5, _EVERYWHERE)),
@@ -160,7 +160,7 @@ def deploy_uniswap(deployer: Deployer, *, tokens: Mapping[str, str]) -> UniswapD
         ZERO_ADDRESS,  # the descriptor only draws pictures
     )
     deployer.send(factory, "enableFeeAmount", 100, 1)
-    pools = tuple(_fill_v3(deployer, manager, factory, spec, tokens) for spec in V3_POOLS)
+    pools = _fill_v3(deployer, manager, factory, tokens)
     return UniswapDeployment(
         v2_factory=v2_factory.address,
         v2_router=v2_router.address,
@@ -174,48 +174,45 @@ def deploy_uniswap(deployer: Deployer, *, tokens: Mapping[str, str]) -> UniswapD
 
 
 def _fill_v3(
-    deployer: Deployer,
-    manager: Contract,
-    factory: Contract,
-    spec: V3Spec,
-    tokens: Mapping[str, str],
-) -> PoolAddress:
-    symbol0, symbol1 = _ordered(spec.base, spec.quote, tokens)
-    spec0, spec1 = token(symbol0), token(symbol1)
-    address0, address1 = tokens[symbol0], tokens[symbol1]
-    root = sqrt_price_x96(spec0.price, spec1.price, spec0.decimals, spec1.decimals)
-    deployer.send(manager, "createAndInitializePoolIfNecessary", address0, address1, spec.fee, root)
-    for span in spec.ranges:
-        p = position(
-            span,
-            root=root,
-            spacing=_TICK_SPACING[spec.fee],
-            price0=spec0.price,
-            price1=spec1.price,
-            decimals0=spec0.decimals,
-            decimals1=spec1.decimals,
+    deployer: Deployer, manager: Contract, factory: Contract, tokens: Mapping[str, str]
+) -> tuple[PoolAddress, ...]:
+    needed = dict.fromkeys(tokens, 0)
+    positions: list[tuple[object, ...]] = []
+    sides = [_ordered(spec.base, spec.quote, tokens) for spec in V3_POOLS]
+    for spec, (symbol0, symbol1) in zip(V3_POOLS, sides, strict=True):
+        spec0, spec1 = token(symbol0), token(symbol1)
+        root = sqrt_price_x96(spec0.price, spec1.price, spec0.decimals, spec1.decimals)
+        ends = (tokens[symbol0], tokens[symbol1], spec.fee)
+        deployer.queue(manager, "createAndInitializePoolIfNecessary", *ends, root)
+        for span in spec.ranges:
+            p = position(
+                span,
+                root=root,
+                spacing=_TICK_SPACING[spec.fee],
+                price0=spec0.price,
+                price1=spec1.price,
+                decimals0=spec0.decimals,
+                decimals1=spec1.decimals,
+            )
+            needed[symbol0] += p.amount0
+            needed[symbol1] += p.amount1
+            amounts = (p.amount0, p.amount1, 0, 0)
+            ticks = (p.tick_lower, p.tick_upper)
+            positions.append((*ends, *ticks, *amounts, deployer.account, _FOREVER))
+    for symbol, units in needed.items():
+        fund(deployer, tokens, symbol, units, spender=manager.address)
+    for order in positions:
+        deployer.queue(manager, "mint", order)
+    deployer.flush()
+    return tuple(
+        PoolAddress(
+            address=factory.call("getPool", tokens[symbol0], tokens[symbol1], spec.fee),
+            token0=symbol0,
+            token1=symbol1,
+            fee=spec.fee,
         )
-        fund(deployer, tokens, symbol0, p.amount0, spender=manager.address)
-        fund(deployer, tokens, symbol1, p.amount1, spender=manager.address)
-        deployer.send(
-            manager,
-            "mint",
-            (
-                address0,
-                address1,
-                spec.fee,
-                p.tick_lower,
-                p.tick_upper,
-                p.amount0,
-                p.amount1,
-                0,
-                0,
-                deployer.account,
-                _FOREVER,
-            ),
-        )
-    pool = factory.call("getPool", address0, address1, spec.fee)
-    return PoolAddress(address=pool, token0=symbol0, token1=symbol1, fee=spec.fee)
+        for spec, (symbol0, symbol1) in zip(V3_POOLS, sides, strict=True)
+    )
 
 
 def _deploy_v2(
@@ -225,25 +222,24 @@ def _deploy_v2(
     router = deployer.deploy(
         "@uniswap/v2-periphery/build/UniswapV2Router02.json", factory.address, tokens["WETH"]
     )
+    needed = dict.fromkeys(tokens, 0)
+    orders: list[tuple[object, ...]] = []
+    for spec in V2_PAIRS:
+        symbols = _ordered(spec.base, spec.quote, tokens)
+        amounts = [_units(spec.depth / token(s).price, token(s).decimals) for s in symbols]
+        for symbol, units in zip(symbols, amounts, strict=True):
+            needed[symbol] += units
+        ends = [tokens[s] for s in symbols]
+        orders.append((*ends, *amounts, 0, 0, deployer.account, _FOREVER))
+    for symbol, units in needed.items():
+        if units:
+            fund(deployer, tokens, symbol, units, spender=router.address)
+    for order in orders:
+        # A new pair costs more than a queued call may.
+        deployer.send(router, "addLiquidity", *order)
     pairs: list[PoolAddress] = []
     for spec in V2_PAIRS:
         symbol0, symbol1 = _ordered(spec.base, spec.quote, tokens)
-        amounts = []
-        for symbol in (symbol0, symbol1):
-            units = _units(spec.depth / token(symbol).price, token(symbol).decimals)
-            fund(deployer, tokens, symbol, units, spender=router.address)
-            amounts.append(units)
-        deployer.send(
-            router,
-            "addLiquidity",
-            tokens[symbol0],
-            tokens[symbol1],
-            *amounts,
-            0,
-            0,
-            deployer.account,
-            _FOREVER,
-        )
         pair = factory.call("getPair", tokens[symbol0], tokens[symbol1])
         pairs.append(PoolAddress(address=pair, token0=symbol0, token1=symbol1, fee=3000))
     return factory, router, tuple(pairs)

@@ -96,8 +96,8 @@ def hand_over(deployer: Deployer, venus: VenusContracts, *, timelock: str) -> No
     """Make `timelock` the admin of everything and leave the deployer with nothing."""
     access = venus.access_control
     for signature in _RESTRICTED:
-        deployer.send(access, "giveCallPermission", venus.comptroller.address, signature, timelock)
-        deployer.send(
+        deployer.queue(access, "giveCallPermission", venus.comptroller.address, signature, timelock)
+        deployer.queue(
             access,
             "revokeCallPermission",
             venus.comptroller.address,
@@ -105,12 +105,15 @@ def hand_over(deployer: Deployer, venus: VenusContracts, *, timelock: str) -> No
             deployer.account,
         )
     admin_role = access.call("DEFAULT_ADMIN_ROLE")
-    deployer.send(access, "grantRole", admin_role, timelock)
-    deployer.send(access, "renounceRole", admin_role, deployer.account)
-    deployer.send(venus.oracle, "setMaxStalePeriod", _MAX_STALE_SECONDS)
-    deployer.send(venus.oracle, "setAdmin", timelock)
-    for proxy in (venus.unitroller, *venus.v_tokens.values()):
-        deployer.send(proxy, "_setPendingAdmin", timelock)
+    deployer.queue(access, "grantRole", admin_role, timelock)
+    deployer.queue(access, "renounceRole", admin_role, deployer.account)
+    deployer.queue(venus.oracle, "setMaxStalePeriod", _MAX_STALE_SECONDS)
+    deployer.queue(venus.oracle, "setAdmin", timelock)
+    proxies = (venus.unitroller, *venus.v_tokens.values())
+    for proxy in proxies:
+        deployer.queue(proxy, "_setPendingAdmin", timelock)
+    deployer.flush()
+    for proxy in proxies:
         proxy.send("_acceptAdmin", sender=timelock)
 
 
