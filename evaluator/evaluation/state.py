@@ -10,10 +10,15 @@ from evaluator.chain.embedded import (
     EMBEDDED_CHAIN_ID,
     EMBEDDED_LABEL,
     Deployment,
+    EmbeddedChain,
+    ProposalRef,
     embedded_dump,
+    propose_collateral_factor_cut,
+    propose_weth_threshold_cut,
     read_deployment,
     start_embedded,
 )
+from evaluator.chain.rpc import pin_block
 from evaluator.chain.sandbox import Sandbox
 from evaluator.evaluation.request import EvaluationRequest, Progress
 
@@ -36,6 +41,7 @@ class State:
     sandbox: Sandbox  # pinned to `sandbox.block`
     deployment: Deployment | None  # addresses, if this is the embedded chain or a fork of it
     embedded: bool  # the embedded chain: real bytecode, seeded state
+    demonstrations: tuple[ProposalRef, ...] = ()  # proposals submitted to the embedded chain
 
     @property
     def chain_name(self) -> str:
@@ -54,12 +60,25 @@ def open_state(request: EvaluationRequest, progress: Progress) -> Iterator[State
     if not request.urls:
         progress.stage("chain", "starting the embedded chain")
         with start_embedded(seed=0, progress=_told(progress)) as chain:
-            yield State(sandbox=chain.sandbox, deployment=chain.deployment, embedded=True)
+            yield _demonstration(chain)
         return
     progress.stage("fork", f"pinning block {request.block}")
     with Sandbox.fork(request.urls, block=request.block) as sandbox:
         deployment = _known_deployment(sandbox)
         yield State(sandbox=sandbox, deployment=deployment, embedded=deployment is not None)
+
+
+def _demonstration(chain: EmbeddedChain) -> State:
+    """Submit a proposal to each governor; both are pending at the block that is evaluated."""
+    sandbox, deployment = chain.sandbox, chain.deployment
+    demonstrations = (
+        propose_weth_threshold_cut(sandbox, deployment),
+        propose_collateral_factor_cut(sandbox, deployment),
+    )
+    sandbox.block = pin_block(sandbox.rpc)
+    return State(
+        sandbox=sandbox, deployment=deployment, embedded=True, demonstrations=demonstrations
+    )
 
 
 @contextmanager
