@@ -10,16 +10,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from enum import StrEnum
-from typing import Protocol
 
 from evaluator.chain.receipts import Receipt
 from evaluator.chain.sandbox import Sandbox
 from evaluator.errors import ProposalError, RpcError, TransactionReverted
-from evaluator.governance.ballot import Tally, Voter, choose_voters
+from evaluator.governance.ballot import Voter, choose_voters
+from evaluator.governance.family import LifecycleGovernor
 from evaluator.governance.journey import Journey
 from evaluator.governance.proposal import Proposal, ProposalState
 from evaluator.governance.trace import ExecutionTrace, ExecutionWay
 from evaluator.governance.tracing import Effects, read_effects
+from evaluator.governance.waiting import run_due, run_queued, value_needed
 
 MAX_STEPS = 16  # a lifecycle has at most seven
 
@@ -50,47 +51,6 @@ def next_step(state: ProposalState | None) -> Step:
             return Step.AWAIT_ETA
         case _:
             return Step.STOP
-
-
-class LifecycleGovernor(Protocol):
-    """What the lifecycle needs to know of a governor; all addresses lower-case."""
-
-    name: str
-    address: str
-
-    def find(self, sandbox: Sandbox, proposal_id: int) -> Proposal: ...
-    def state(self, sandbox: Sandbox, proposal_id: int) -> ProposalState: ...
-    def queued(self, sandbox: Sandbox) -> tuple[Proposal, ...]: ...
-    def executor(self, sandbox: Sandbox, proposal: Proposal) -> str:
-        """The address the proposal's calls come from: the timelock, or the governor itself."""
-        ...
-
-    def uses_time(self, sandbox: Sandbox) -> bool:
-        """Whether snapshot and deadline are seconds instead of blocks."""
-        ...
-
-    def submit_call(self, proposal: Proposal) -> bytes: ...
-    def submitted_id(self, sandbox: Sandbox, proposal: Proposal, receipt: Receipt) -> int: ...
-    def delegates(
-        self, sandbox: Sandbox, *, needed: int, snapshot: int | None
-    ) -> tuple[tuple[Voter, ...], str]:
-        """Accounts with voting power at `snapshot` (now if None), strongest first, and a note."""
-        ...
-
-    def quorum(self, sandbox: Sandbox) -> int:
-        """Votes a quorum takes now."""
-        ...
-
-    def tally(self, sandbox: Sandbox, proposal: Proposal) -> Tally: ...
-    def has_voted(
-        self, sandbox: Sandbox, proposal: Proposal, accounts: Sequence[str]
-    ) -> list[bool]: ...
-    def vote_call(self, proposal: Proposal) -> bytes: ...
-    def queue_call(self, sandbox: Sandbox, proposal: Proposal) -> bytes | None:
-        """Calldata that queues it; None if it is executed without a queue."""
-        ...
-
-    def execute_call(self, proposal: Proposal) -> bytes: ...
 
 
 class _Obstacle(Exception):
@@ -155,18 +115,18 @@ def _bring_to_execution(
             case Step.QUEUE:
                 calldata = governor.queue_call(sandbox, proposal)
                 if calldata is None:
-                    _run_queued(governor, journey, proposal)
+                    run_queued(governor, journey, proposal)
                     return proposal
                 _send(journey, Step.QUEUE, proposal, governor.address, calldata)
             case Step.AWAIT_ETA:
                 if proposal.eta is not None and proposal.eta > sandbox.timestamp():
                     journey.wait_until(proposal.eta, by_time=True, what="the timelock's delay")
-                _run_queued(governor, journey, proposal)
+                run_queued(governor, journey, proposal)
                 return proposal
             case Step.STOP:
                 raise _Obstacle(f"it is {proposal.state}")
         assert proposal.proposal_id is not None
-        _run_due(governor, journey, proposal)
+        run_due(governor, journey, proposal)
         proposal = replace(governor.find(sandbox, proposal.proposal_id), route=proposal.route)
     raise _Obstacle(f"it is still {proposal.state} after {MAX_STEPS} steps")
 
@@ -204,24 +164,16 @@ def _vote(governor: LifecycleGovernor, journey: Journey, proposal: Proposal) -> 
     sandbox = journey.sandbox
     missing = governor.tally(sandbox, proposal).missing
     if missing > 0:
-        voters, note = governor.delegates(sandbox, needed=missing, snapshot=proposal.snapshot)
-        voted = governor.has_voted(sandbox, proposal, [v.account for v in voters])
-        free = [v for v, done in zip(voters, voted, strict=True) if not done]
+        free, spent, note = _free_voters(governor, sandbox, proposal, missing)
         chosen = choose_voters(free, missing)
-        if chosen is None and not note:
-            # Power that voted counts among what was found: look for more.
-            spent = sum(v.power for v, done in zip(voters, voted, strict=True) if done)
-            voters, note = governor.delegates(
-                sandbox, needed=missing + spent, snapshot=proposal.snapshot
-            )
-            voted = governor.has_voted(sandbox, proposal, [v.account for v in voters])
-            free = [v for v, done in zip(voters, voted, strict=True) if not done]
+        if chosen is None and spent and not note:
+            # What has voted already was found too and is no help: look for more.
+            free, _, note = _free_voters(governor, sandbox, proposal, missing + spent)
             chosen = choose_voters(free, missing)
         if chosen is None:
             held = sum(v.power for v in free)
             raise _Obstacle(
-                reason=f"it needs {missing} more votes and the delegates found hold {held}"
-                + _after(note)
+                f"it needs {missing} more votes and the delegates found hold {held}" + _after(note)
             )
         for voter in chosen:
             _send(
@@ -240,6 +192,16 @@ def _vote(governor: LifecycleGovernor, journey: Journey, proposal: Proposal) -> 
     journey.wait_until(deadline + 1, by_time=governor.uses_time(sandbox), what="the vote to end")
 
 
+def _free_voters(
+    governor: LifecycleGovernor, sandbox: Sandbox, proposal: Proposal, needed: int
+) -> tuple[list[Voter], int, str]:
+    """Delegates that have not voted yet, the power of those that have, and a note."""
+    voters, note = governor.delegates(sandbox, needed=needed, snapshot=proposal.snapshot)
+    voted = governor.has_voted(sandbox, proposal, [v.account for v in voters])
+    free = [v for v, done in zip(voters, voted, strict=True) if not done]
+    return free, sum(v.power for v in voters) - sum(v.power for v in free), note
+
+
 def _send(
     journey: Journey,
     step: Step,
@@ -256,67 +218,6 @@ def _send(
         raise _Obstacle(f"the step {step.value!r} reverts: {error.reason}") from error
 
 
-def _run_queued(governor: LifecycleGovernor, journey: Journey, proposal: Proposal) -> None:
-    """Execute the proposals queued before this one, in the order of their times."""
-    others = _queued_before(governor, journey, proposal)
-    for other in others:
-        if other.eta is not None and other.eta > journey.sandbox.timestamp():
-            journey.wait_until(other.eta, by_time=True, what="a proposal queued before it")
-        _run(governor, journey, other)
-
-
-def _run_due(governor: LifecycleGovernor, journey: Journey, proposal: Proposal) -> None:
-    """Execute the proposals whose time has come, so that they do not expire meanwhile."""
-    now = journey.sandbox.timestamp()
-    for other in _queued_before(governor, journey, proposal):
-        if other.eta is None or other.eta <= now:
-            _run(governor, journey, other)
-
-
-def _queued_before(
-    governor: LifecycleGovernor, journey: Journey, proposal: Proposal
-) -> list[Proposal]:
-    sandbox = journey.sandbox
-    if journey.queue is None:
-        executor = governor.executor(sandbox, proposal)
-        journey.queue = [
-            other
-            for other in governor.queued(sandbox)
-            if other.proposal_id != proposal.proposal_id
-            and governor.executor(sandbox, other) == executor
-        ]
-    mine = proposal.eta if proposal.state is ProposalState.QUEUED else None
-    before: list[Proposal] = []
-    for other in sorted(journey.queue, key=lambda p: (p.eta or 0, p.proposal_id or 0)):
-        if other.proposal_id in journey.tried:
-            continue
-        if mine is not None and other.eta is not None and other.eta > mine:
-            journey.note(
-                f"proposal {other.proposal_id} is queued for a later time and was not run first"
-            )
-            continue
-        before.append(other)
-    return before
-
-
-def _run(governor: LifecycleGovernor, journey: Journey, other: Proposal) -> None:
-    assert other.proposal_id is not None
-    journey.tried.add(other.proposal_id)
-    journey.refresh_feeds()
-    try:
-        journey.send(
-            "execute first",
-            f"proposal {other.proposal_id}, queued before it",
-            journey.anyone(other),
-            governor.address,
-            governor.execute_call(other),
-            value=_value_needed(governor, journey.sandbox, other),
-        )
-        journey.executed_first.append(other.proposal_id)
-    except TransactionReverted as error:
-        journey.note(f"proposal {other.proposal_id}, queued before it, reverts: {error.reason}")
-
-
 def _by_governor(
     governor: LifecycleGovernor, journey: Journey, proposal: Proposal
 ) -> ExecutionTrace:
@@ -331,7 +232,7 @@ def _by_governor(
                 journey.anyone(proposal),
                 governor.address,
                 governor.execute_call(proposal),
-                value=_value_needed(governor, sandbox, proposal),
+                value=value_needed(governor, sandbox, proposal),
             )
         )
     except TransactionReverted as error:
@@ -359,7 +260,7 @@ def _from_timelock(
 ) -> ExecutionTrace:
     """Send the calls one by one from the timelock; all of them or none."""
     sandbox = journey.sandbox
-    _run_queued(governor, journey, proposal)
+    run_queued(governor, journey, proposal)
     journey.refresh_feeds()
     if before_execution is not None:
         before_execution()
@@ -422,14 +323,6 @@ def _call_reverts(proposal: Proposal, number: int, reason: str) -> str:
     action = proposal.actions[number - 1]
     name = action.decoded.name if action.decoded and action.decoded.name else "a call"
     return f"call {number} of {len(proposal.actions)} ({name} on {action.target}): {reason}"
-
-
-def _value_needed(governor: LifecycleGovernor, sandbox: Sandbox, proposal: Proposal) -> int:
-    """Wei to send along: what the calls need and the timelock does not hold."""
-    needed = sum(action.value for action in proposal.raw_actions)
-    if needed == 0:
-        return 0
-    return max(needed - sandbox.get_balance(governor.executor(sandbox, proposal)), 0)
 
 
 def _finish(

@@ -1,0 +1,78 @@
+"""Proposals that wait in the same timelock, and are executed before the one at hand."""
+
+from __future__ import annotations
+
+from evaluator.chain.sandbox import Sandbox
+from evaluator.errors import TransactionReverted
+from evaluator.governance.family import LifecycleGovernor
+from evaluator.governance.journey import Journey
+from evaluator.governance.proposal import Proposal, ProposalState
+
+
+def run_queued(governor: LifecycleGovernor, journey: Journey, proposal: Proposal) -> None:
+    """Execute the proposals queued before this one, in the order of their times."""
+    others = _queued_before(governor, journey, proposal)
+    for other in others:
+        if other.eta is not None and other.eta > journey.sandbox.timestamp():
+            journey.wait_until(other.eta, by_time=True, what="a proposal queued before it")
+        _run(governor, journey, other)
+
+
+def run_due(governor: LifecycleGovernor, journey: Journey, proposal: Proposal) -> None:
+    """Execute the proposals whose time has come, so that they do not expire meanwhile."""
+    now = journey.sandbox.timestamp()
+    for other in _queued_before(governor, journey, proposal):
+        if other.eta is None or other.eta <= now:
+            _run(governor, journey, other)
+
+
+def _queued_before(
+    governor: LifecycleGovernor, journey: Journey, proposal: Proposal
+) -> list[Proposal]:
+    sandbox = journey.sandbox
+    if journey.queue is None:
+        executor = governor.executor(sandbox, proposal)
+        journey.queue = [
+            other
+            for other in governor.queued(sandbox)
+            if other.proposal_id != proposal.proposal_id
+            and governor.executor(sandbox, other) == executor
+        ]
+    mine = proposal.eta if proposal.state is ProposalState.QUEUED else None
+    before: list[Proposal] = []
+    for other in sorted(journey.queue, key=lambda p: (p.eta or 0, p.proposal_id or 0)):
+        if other.proposal_id in journey.tried:
+            continue
+        if mine is not None and other.eta is not None and other.eta > mine:
+            journey.note(
+                f"proposal {other.proposal_id} is queued for a later time and was not run first"
+            )
+            continue
+        before.append(other)
+    return before
+
+
+def _run(governor: LifecycleGovernor, journey: Journey, other: Proposal) -> None:
+    assert other.proposal_id is not None
+    journey.tried.add(other.proposal_id)
+    journey.refresh_feeds()
+    try:
+        journey.send(
+            "execute first",
+            f"proposal {other.proposal_id}, queued before it",
+            journey.anyone(other),
+            governor.address,
+            governor.execute_call(other),
+            value=value_needed(governor, journey.sandbox, other),
+        )
+        journey.executed_first.append(other.proposal_id)
+    except TransactionReverted as error:
+        journey.note(f"proposal {other.proposal_id}, queued before it, reverts: {error.reason}")
+
+
+def value_needed(governor: LifecycleGovernor, sandbox: Sandbox, proposal: Proposal) -> int:
+    """Wei to send along: what the calls need and the timelock does not hold."""
+    needed = sum(action.value for action in proposal.raw_actions)
+    if needed == 0:
+        return 0
+    return max(needed - sandbox.get_balance(governor.executor(sandbox, proposal)), 0)
