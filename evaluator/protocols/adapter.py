@@ -51,6 +51,8 @@ class ProtocolAdapter(Protocol):
         """Read the market at `root` with every borrower, as of the sandbox's head.
 
         Depth is assumed by asset class until `measure_liquidity` replaces it.
+        The forked block is read from the node that was forked: after a cheat
+        on it (set_code, set_storage) mine a block first.
         Raises IncompleteState naming what could not be read.
         """
         ...
