@@ -41,6 +41,7 @@ from evaluator.stress.kernel.step import (
     accrue,
     close_step,
     move_prices,
+    oracle_near_market,
     refill,
     report,
     reset,
@@ -69,6 +70,9 @@ def dense_paths(
     `amount` (nnz,) are scratch.
     """
     N = len(tb.rows)
+    highest = 0.0
+    for k in range(tb.rule.shape[1]):
+        highest = max(highest, tb.rule[0, k])
     S = relative.shape[1] - 1
     for p in range(relative.shape[0]):
         path = relative[p]
@@ -101,22 +105,24 @@ def dense_paths(
                     frozen = run_of_suppliers(s, st)
                 elif event == BORROWERS:
                     if s.watching:
-                        unit_prices(st)
+                        unit_prices(tb, st)
                         for i in range(N):
                             if tb.rows[i, WATCHED]:
                                 top_up(tb, s, st, amount, i, out)
                 else:
-                    unit_prices(st)
+                    unit_prices(tb, st)
                     gas, capital = congestion(s, path, t)
+                    near = oracle_near_market(st, highest)
                     found = out[BAD_DEBT]
                     for i in range(N):
-                        if out[FIRST] < 0.0:
-                            found += shortfall(tb, amount, i, st)[0]
                         v, h, e = linear(tb, amount, i, st, PC, PD)
-                        if h - FLOOR_MARGIN * v >= e or s.absent:
+                        open_question = out[FIRST] < 0.0
+                        if h - FLOOR_MARGIN * v >= e and (near or not open_question):
                             continue
                         h = rounded(s.aave, v, h)
-                        if h < e:
+                        if open_question:
+                            found += shortfall(tb, amount, i, st)[0]
+                        if h < e and not s.absent:
                             for _ in range(s.attempts):
                                 spent = liquidate(
                                     tb, s, st, amount, i, h, e, capital, gas, out, bad
@@ -132,7 +138,7 @@ def dense_paths(
             frozen |= close_step(st, out)
             if frozen:
                 out[FROZEN] += 1.0
-        unit_prices(st)
+        unit_prices(tb, st)
         for i in range(N):
             short, e = shortfall(tb, amount, i, st)
             if short > 0.0:

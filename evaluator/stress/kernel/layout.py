@@ -103,14 +103,17 @@ RESULTS = 13
 
 
 class Table(NamedTuple):
-    """What does not change along a path. Few arrays: each costs time to compile."""
+    """What does not change along a path. Few arrays: each costs time to compile.
+
+    Indices are unsigned: a signed one is tested for being negative at every use.
+    """
 
     par: FloatArray  # shape (14, A), see BASE and following
     whole: IntArray  # shape (6, A), see COLUMN and following
     bend: FloatArray  # shape (3, A, M), see BEND_Q and following
     rule: FloatArray  # shape (2, K * A): liquidation thresholds, net bonuses
-    rows: IntArray  # shape (N, 5), see START and following
-    asset: NDArray[np.int32]  # shape (nnz,), of every entry
+    rows: NDArray[np.uint64]  # shape (N, 5), see START and following
+    asset: NDArray[np.uint16]  # shape (nnz,), of every entry
     amount: FloatArray  # shape (nnz,); whole tokens at the start
     order: IntArray  # shape (7,), codes of events
 
@@ -207,8 +210,8 @@ def table(market: Market, columns: IntArray, universe: Universe, battery: Batter
                 ledger.watched.astype(np.int64),
             ],
             axis=1,
-        ),
-        asset=ledger.asset.astype(np.int32),
+        ).astype(np.uint64),
+        asset=ledger.asset.astype(np.uint16),
         amount=ledger.amount,
         order=np.array([_CODE[e] for e in battery.order], dtype=np.int64),
     )

@@ -36,6 +36,7 @@ from evaluator.stress.kernel.step import (
     BORROWED,
     CASH,
     DEPTH,
+    MARGINAL,
     ORACLE_PRICE,
     PC,
     PD,
@@ -44,6 +45,7 @@ from evaluator.stress.kernel.step import (
     XD,
     Q,
     X,
+    impact,
     sale,
     trailing,
 )
@@ -54,6 +56,9 @@ FloatArray = NDArray[np.float64]
 
 # Rounding down the average threshold takes less than this share of the collateral.
 FLOOR_MARGIN = 1.01e-4
+
+# Room for rounding in bounds that must hold.
+ABOVE, BELOW = 1.0 + 1e-12, 1.0 - 1e-12
 
 
 @inlined
@@ -71,12 +76,12 @@ def linear(
     k = tb.rows[i, CATEGORY]
     split = tb.rows[i, SPLIT]
     for n in range(tb.rows[i, START], split):
-        a = tb.asset[n]
+        a = np.uint64(tb.asset[n])
         x = amount[n] * st[pc, a]
         v += x
         h += x * tb.rule[0, k + a]
     for n in range(split, tb.rows[i, END]):
-        e += amount[n] * st[pd, tb.asset[n]]
+        e += amount[n] * st[pd, np.uint64(tb.asset[n])]
     return v, h, e
 
 
@@ -103,9 +108,9 @@ def shortfall(tb: Table, amount: FloatArray, i: int, st: FloatArray) -> tuple[fl
     v = 0.0
     e = 0.0
     for n in range(tb.rows[i, START], tb.rows[i, SPLIT]):
-        v += amount[n] * st[XC, tb.asset[n]]
+        v += amount[n] * st[XC, np.uint64(tb.asset[n])]
     for n in range(tb.rows[i, SPLIT], tb.rows[i, END]):
-        e += amount[n] * st[XD, tb.asset[n]]
+        e += amount[n] * st[XD, np.uint64(tb.asset[n])]
     if e > v:
         return e - v, e
     return 0.0, e
@@ -159,26 +164,24 @@ def liquidate(
     """Liquidate position i once if it pays; return the USD of debt repaid."""
     if not capital > 0.0:
         return 0.0
-    c = -1
-    nc = -1
+    c, nc = -1, -1
     most = 0.0
     for n in range(tb.rows[i, START], tb.rows[i, SPLIT]):
         a = tb.asset[n]
         x = amount[n] * st[PC, a]
         if x > most and tb.whole[OPEN, a] == 1:
             most = x
-            c = a
-            nc = n
-    d = -1
-    nd = -1
+            c = int(np.int64(a))  # signed, as -1 stands for none
+            nc = int(np.int64(n))
+    d, nd = -1, -1
     most = 0.0
     for n in range(tb.rows[i, SPLIT], tb.rows[i, END]):
         a = tb.asset[n]
         x = amount[n] * st[PD, a]
         if x > most and tb.whole[OPEN, a] == 1:
             most = x
-            d = a
-            nd = n
+            d = int(np.int64(a))
+            nd = int(np.int64(n))
     if c < 0 or d < 0:
         return 0.0
     factor = s.close_factor
@@ -188,7 +191,7 @@ def liquidate(
     owed = amount[nd] * st[BORROW_INDEX, d]
     price_c = st[ORACLE_PRICE, c]
     price_d = st[ORACLE_PRICE, d]
-    incentive = 1.0 + tb.rule[1, tb.rows[i, CATEGORY] + c]
+    incentive = 1.0 + tb.rule[1, np.int64(tb.rows[i, CATEGORY]) + c]
     offer = capital / price_d
     largest = 0.0
     for halvings in range(s.halvings + 1):
@@ -205,9 +208,14 @@ def liquidate(
             repaid = min(repaid, held * price_c / (price_d * incentive))
             seized = min(repaid * incentive * price_d / price_c, held)
             fee = seized * tb.par[FEE_SHARE, c]
+        received = seized - fee
         if halvings == 0:
             largest = repaid
-        received = seized - fee
+            # Proceeds and costs are concave and convex in size: no size earns more than the
+            # largest would at marginal prices.
+            most = received * st[MARGINAL, c] * ABOVE - repaid * st[MARGINAL, d] * BELOW
+            if not most > gas + s.least_profit:
+                return 0.0
         if not repaid > 0.0 or received > st[CASH, c]:
             continue
         q1 = st[Q, c] + received
@@ -233,6 +241,8 @@ def liquidate(
         amount[nd] = 0.0 if repaid >= owed else amount[nd] - repaid / st[BORROW_INDEX, d]
         st[Q, c] += received
         st[Q, d] -= repaid
+        impact(tb, st, c)
+        impact(tb, st, d)
         st[CASH, c] -= received
         st[CASH, d] += repaid
         st[BORROWED, d] = max(st[BORROWED, d] - repaid, 0.0)

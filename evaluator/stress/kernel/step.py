@@ -56,8 +56,9 @@ IntArray = NDArray[np.int64]
     PD,  # oracle price of a unit of debt: price times borrow index
     XC,  # market price of a unit of collateral
     XD,  # market price of a unit of debt
-) = range(13)
-STATE = 13
+    MARGINAL,  # USD, market price with the impact of the inventory as it stands
+) = range(14)
+STATE = 14
 
 
 @inlined
@@ -118,6 +119,16 @@ def sale(tb: Table, a: int, q0: float, q1: float) -> float:
 
 
 @inlined
+def impact(tb: Table, st: FloatArray, a: int) -> None:
+    """Set the marginal price of one asset from its inventory."""
+    if st[Q, a] == 0.0:
+        st[MARGINAL, a] = st[X, a]
+    else:
+        x = w(tb, a, st[Q, a] / st[DEPTH, a])
+        st[MARGINAL, a] = st[X, a] * (1.0 / (x * x))
+
+
+@inlined
 def refill(s: Settings, st: FloatArray) -> None:
     """Decay the inventory."""
     for a in range(st.shape[1]):
@@ -142,11 +153,8 @@ def move_prices(
     for a in range(st.shape[1]):
         c = tb.whole[COLUMN, a]
         st[X, a] = relative[t, c] * tb.par[BASE, a]
-        if st[Q, a] == 0.0:
-            history[t, a] = st[X, a]
-        else:
-            x = w(tb, a, st[Q, a] / st[DEPTH, a])
-            history[t, a] = st[X, a] * (1.0 / (x * x))
+        impact(tb, st, a)
+        history[t, a] = st[MARGINAL, a]
 
 
 @inlined
@@ -230,10 +238,27 @@ def close_step(st: FloatArray, out: FloatArray) -> bool:
 
 
 @inlined
-def unit_prices(st: FloatArray) -> None:
-    """Prices of a unit of collateral and of debt, as the indices stand."""
+def unit_prices(tb: Table, st: FloatArray) -> None:
+    """Set the prices that positions are valued and liquidated at."""
     for a in range(st.shape[1]):
         st[PC, a] = st[ORACLE_PRICE, a] * st[SUPPLY_INDEX, a]
         st[PD, a] = st[ORACLE_PRICE, a] * st[BORROW_INDEX, a]
         st[XC, a] = st[X, a] * st[SUPPLY_INDEX, a]
         st[XD, a] = st[X, a] * st[BORROW_INDEX, a]
+        impact(tb, st, a)
+
+
+@inlined
+def oracle_near_market(st: FloatArray, highest: float) -> bool:
+    """Whether no position that is healthy at oracle prices can be insolvent at market prices.
+
+    A healthy one has debt <= `highest` threshold times collateral; market
+    prices take at most lo / hi off that.
+    """
+    lo = np.inf
+    hi = 0.0
+    for a in range(st.shape[1]):
+        ratio = st[X, a] / st[ORACLE_PRICE, a]
+        lo = min(lo, ratio)
+        hi = max(hi, ratio)
+    return bool(lo >= hi * highest * 1.000001)
