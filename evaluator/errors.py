@@ -19,6 +19,7 @@ SeatrialError                    anything a user can be told in a sentence
 │   └── IncompleteState          a part of the state could not be read
 ├── CalibrationError             the prices given cannot carry a calibration
 ├── ReplayMismatch               a replay differs from its manifest
+├── StoreError                   the database of runs cannot be used
 └── Cancelled                    the user stopped the run
 
 A message says what was given, what was expected and what to do. No message
@@ -139,6 +140,12 @@ class ReplayMismatch(SeatrialError):
     """A replay differs from its manifest; the message names the first input that differs."""
 
     exit_code = 15
+
+
+class StoreError(SeatrialError):
+    """The database of runs cannot be opened, read or written."""
+
+    exit_code = 16
 
 
 class Cancelled(SeatrialError):
