@@ -292,14 +292,25 @@ class JobQueue:
             audit(self._database, by, "cancel job", json.dumps({"job": job_id}))
             return True
 
+    def retake_abandoned(self) -> int:
+        """Queue all running jobs again, whatever their leases say; return how many there were.
+
+        For the start of a process that has claimed the database: whoever held
+        a lease is dead.
+        """
+        return self._retake(float("inf"))
+
     def retake_expired(self) -> int:
         """Queue the jobs of dead workers again; return how many there were."""
+        return self._retake(self._clock())
+
+    def _retake(self, now: float) -> int:
         with self._database.atomic():
             dead = rows(
                 self._database,
                 "SELECT id, attempts, cancel_asked FROM jobs "
                 "WHERE state = 'running' AND lease_until < ?",
-                [self._clock()],
+                [now],
             )
             for found in dead:
                 if found["cancel_asked"]:

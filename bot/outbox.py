@@ -195,17 +195,17 @@ class Outbox:
                 "UPDATE outbox SET state = 'sending', attempts = attempts + 1 WHERE id = ?",
                 [post.id],
             )
-            return self._open_delivery(post)
+            return self._open_delivery(post, "making")
 
     def begin_look(self, post: Post) -> int:
         """Commit that the post is looked for; the entry's state stays. Return the delivery."""
         with self._database.atomic():
-            return self._open_delivery(post)
+            return self._open_delivery(post, "looking")
 
-    def _open_delivery(self, post: Post) -> int:
+    def _open_delivery(self, post: Post, outcome: str) -> int:
         cursor = self._database.execute(
-            "INSERT INTO deliveries (outbox_id, attempt, started_at) VALUES (?, ?, ?)",
-            [post.id, post.attempts + 1, self._clock()],
+            "INSERT INTO deliveries (outbox_id, attempt, started_at, outcome) VALUES (?, ?, ?, ?)",
+            [post.id, post.attempts + 1, self._clock(), outcome],
         )
         return int(cursor.lastrowid or 0)
 
@@ -277,19 +277,22 @@ class Outbox:
         )
 
     def resume(self, *, settle: float) -> int:
-        """Prepare for work after a start: give requests of a dead process time to end.
+        """Prepare for work after a start: give the dead process's last requests time to end.
 
-        Returns how many entries were left in doubt.
+        Returns how many entries were left in doubt. Call it once, before any
+        courier works.
         """
+        now = self._clock()
         with self._database.atomic():
+            cursor = self._database.execute(
+                "UPDATE outbox SET not_before = max(not_before, ?) WHERE state = 'sending' "
+                "AND id IN (SELECT outbox_id FROM deliveries WHERE outcome = 'making')",
+                [now + settle],
+            )
             self._database.execute(
                 "UPDATE deliveries SET outcome = 'interrupted', finished_at = ? "
-                "WHERE outcome = 'open'",
-                [self._clock()],
-            )
-            cursor = self._database.execute(
-                "UPDATE outbox SET not_before = max(not_before, ?) WHERE state = 'sending'",
-                [self._clock() + settle],
+                "WHERE outcome IN ('making', 'looking')",
+                [now],
             )
             return int(cursor.rowcount)
 

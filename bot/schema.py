@@ -172,11 +172,13 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             attempt INTEGER NOT NULL,
             started_at REAL NOT NULL,
             finished_at REAL,
-            outcome TEXT NOT NULL DEFAULT 'open',
+            outcome TEXT NOT NULL,
             said TEXT NOT NULL DEFAULT ''
         ) STRICT
         """,
         "CREATE INDEX deliveries_by_entry ON deliveries (outbox_id, id)",
+        "CREATE INDEX deliveries_open ON deliveries (outcome) "
+        "WHERE outcome IN ('making', 'looking')",
         # Where the lasting post about a subject is at a target.
         """
         CREATE TABLE placements (

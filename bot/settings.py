@@ -190,7 +190,7 @@ class OutboxSettings(_Section):
 
     retry_after: Seconds = 5.0  # seconds after the first failure, doubled each time
     retry_at_most: Seconds = 900.0  # seconds between tries at most
-    settle: Seconds = 5.0  # seconds to let a lost request end before looking for its post
+    settle: Seconds = 20.0  # seconds to let a lost request end before looking for its post
     held_poll: Seconds = 300.0  # seconds between looks at a post awaiting moderation
 
 

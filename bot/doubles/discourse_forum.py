@@ -60,6 +60,8 @@ class Forum:
         poster: Poster | None = None,
         requests_per_minute: int = 60,
         categories: Mapping[int, int] | None = None,
+        memo_seconds: float = rules.MEMO_SECONDS,
+        unique_seconds: float = rules.UNIQUE_SECONDS,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.key = key
@@ -70,6 +72,8 @@ class Forum:
         self.topics: list[StoredTopic] = []
         self.pending: list[Json] = []
         self.uploads: dict[str, bytes] = {}  # short_url -> bytes
+        self._memo_seconds = memo_seconds
+        self._unique_seconds = unique_seconds
         self._clock = clock
         self._ids = itertools.count(1001)
         self._memo: dict[str, tuple[float, Answer]] = {}
@@ -179,7 +183,7 @@ class Forum:
         arguments = body if isinstance(body, dict) else {}
         now, memo = self._clock(), rules.signature(arguments, self.poster.name)
         known = self._memo.get(memo)
-        if known is not None and now - known[0] < rules.MEMO_SECONDS:
+        if known is not None and now - known[0] < self._memo_seconds:
             return known[1]
         try:
             answer = self._create_anew(arguments)
@@ -205,7 +209,7 @@ class Forum:
             faults += rules.consecutive_faults(topic, self.poster)
         unique = rules.text_key(raw, self.poster.name)
         now = self._clock()
-        if not self.poster.staff and now - self._texts.get(unique, -1e9) < rules.UNIQUE_SECONDS:
+        if not self.poster.staff and now - self._texts.get(unique, -1e9) < self._unique_seconds:
             faults.append("Body is too similar to what you recently posted")
         if faults:
             raise _errors(*faults)

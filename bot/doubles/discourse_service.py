@@ -94,7 +94,10 @@ class DiscourseDouble:
             self._runner = None
 
     async def _serve(self, http: web.Request) -> web.StreamResponse:
-        request = await _read(http)
+        try:
+            request = await _read(http)
+        except ConnectionError:  # the client died while it sent
+            return self._hang_up(http)
         if self._description is not None:
             self._description.check_request(
                 request.method, request.path, http.content_type, request.body, request.headers
