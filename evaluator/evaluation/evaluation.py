@@ -11,6 +11,7 @@ from evaluator.errors import ConfigurationError, WrongChain
 from evaluator.evaluation.assumptions import assumption_rows
 from evaluator.evaluation.conformance import held_against_contracts
 from evaluator.evaluation.coverage import unmodelled
+from evaluator.evaluation.description import control_changes, held_against_execution, text_rows
 from evaluator.evaluation.headline import reason_of, sentence_of, title_of
 from evaluator.evaluation.market_sections import (
     book_debt,
@@ -68,6 +69,7 @@ from evaluator.verdict.evidence import Evidence, ExecutionEvidence, MarketEviden
 from evaluator.verdict.finding import Finding
 from evaluator.verdict.judge import judge
 from evaluator.verdict.policy import Policy
+from evaluator.verdict.text import TextComparison
 from evaluator.verdict.verdict import Verdict
 
 
@@ -190,10 +192,17 @@ def _evaluate(
         measurement.readings,
         markets_unchanged=still,
     )
-    evidence = _evidence(measurement, trials, strange)
+    labels, tokens = known_addresses(measurement.readings)
+    trace = measurement.trace
+    text = (
+        held_against_execution(trace, measurement.readings, labels=labels, tokens=tokens)
+        if trace.succeeded
+        else None
+    )
+    evidence = _evidence(measurement, trials, strange, () if text is None else text.findings)
     verdict = judge(policy, evidence)
     manifest = _manifest(state, governor, measurement, trials, request, battery, policy, verdict)
-    report = _report(state, measurement, trials, evidence, verdict, manifest, battery)
+    report = _report(state, measurement, trials, evidence, text, verdict, manifest, battery)
     return Evaluation(
         request=request,
         measurement=measurement,
@@ -287,6 +296,7 @@ def _evidence(
     measurement: Measurement,
     trials: Sequence[MarketTrial],
     strange: Sequence[NotModelled],
+    findings: Sequence[Finding],
 ) -> Evidence:
     trace = measurement.trace
     # Without any market, calls nobody knows may belong to a protocol nobody knows.
@@ -295,7 +305,6 @@ def _evidence(
             f"{row.name} {row.what}" for row in strange if not row.irrelevant
         )
     )  # fmt: skip
-    findings: tuple[Finding, ...] = ()
     return Evidence(
         execution=ExecutionEvidence(
             succeeded=trace.succeeded, way=trace.way.value, reason=trace.revert_reason
@@ -304,7 +313,7 @@ def _evidence(
         unknown_protocols=unknown,
         unread=measurement.unread,
         not_modelled=tuple(strange),
-        findings=findings,
+        findings=tuple(findings),
     )
 
 
@@ -381,6 +390,7 @@ def _report(
     measurement: Measurement,
     trials: Sequence[MarketTrial],
     evidence: Evidence,
+    text: TextComparison | None,
     verdict: Verdict,
     manifest: Manifest,
     battery: Battery,
@@ -428,14 +438,17 @@ def _report(
             not_judged=verdict.not_judged,
         ),
         execution=execution_section(trace),
-        parameters=parameter_rows(changes, None) if trace.succeeded else None,
+        parameters=None if text is None else parameter_rows(changes, text.mentioned),
         markets=sections,
         findings=tuple(finding_row(f) for f in evidence.findings),
         actions=action_nodes(proposal.actions, labels),
         events=event_rows(trace.events) if trace.succeeded else None,
         state_changes=state_rows(trace) if trace.succeeded else None,
-        role_changes=role_rows(trace, frozenset()) if trace.succeeded else None,
+        role_changes=(
+            role_rows(trace, control_changes(trace, labels)) if trace.succeeded else None
+        ),
         transfers=transfer_rows(trace, tokens) if trace.succeeded else None,
+        text_against_payload=None if text is None else text_rows(text.statements),
         not_modelled=tuple(
             NotModelledRow(name=n.name, what=n.what, irrelevant=n.irrelevant)
             for n in evidence.not_modelled

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from evaluator.evaluation.description import control_key
 from evaluator.governance.decoding.calls import Action, DecodedArgument
 from evaluator.governance.decoding.events import DecodedEvent
 from evaluator.governance.decoding.values import Value
@@ -18,6 +19,7 @@ from evaluator.report.model import (
     StateChangeRow,
     TransferRow,
 )
+from evaluator.verdict.text import ControlChange, ControlKind
 
 _LONGEST_VALUE = 2_000  # characters of one argument that are shown
 _MOST_ROWS = 500  # of events, slots or transfers
@@ -104,8 +106,11 @@ def state_rows(trace: ExecutionTrace) -> tuple[StateChangeRow, ...]:
     return tuple(rows[:_MOST_ROWS])
 
 
-def role_rows(trace: ExecutionTrace, unannounced: frozenset[str]) -> tuple[RoleChangeRow, ...]:
-    """Return roles and owners changed; `unannounced` holds `role_key`s the text leaves out."""
+def role_rows(
+    trace: ExecutionTrace, controls: Sequence[ControlChange]
+) -> tuple[RoleChangeRow, ...]:
+    """Return roles and owners changed; `controls` say which of them the text mentions."""
+    announced = {c.key: c.announced for c in controls}
     rows = []
     for role in trace.role_changes:
         rows.append(
@@ -114,7 +119,9 @@ def role_rows(trace: ExecutionTrace, unannounced: frozenset[str]) -> tuple[RoleC
                 what=f"role {role.role} {'granted' if role.granted else 'revoked'}",
                 before="" if role.granted else role.account,
                 after=role.account if role.granted else "",
-                announced=control_key(role.contract, role.account) not in unannounced,
+                announced=announced.get(
+                    control_key(ControlKind.ROLE, role.contract, role.account), True
+                ),
             )
         )
     for owner in trace.owner_changes:
@@ -124,15 +131,12 @@ def role_rows(trace: ExecutionTrace, unannounced: frozenset[str]) -> tuple[RoleC
                 what=owner.power,
                 before=owner.before,
                 after=owner.after,
-                announced=control_key(owner.contract, owner.after) not in unannounced,
+                announced=announced.get(
+                    control_key(ControlKind.OWNER, owner.contract, owner.after), True
+                ),
             )
         )
     return tuple(rows)
-
-
-def control_key(contract: str, account: str) -> str:
-    """Return what joins a role or owner change with the finding about it."""
-    return f"{contract.lower()} {account.lower()}"
 
 
 def transfer_rows(

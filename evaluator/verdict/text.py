@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -48,8 +47,8 @@ class ControlChange:
     kind: ControlKind  # see ControlKind
     contract: str  # address whose control changed
     what: str  # "role RISK_ADMIN granted", "owner", "implementation"
-    name: str  # of the role or power, "RISK_ADMIN", "" if unknown
     after: str  # address that has it now, or the new implementation
+    announced: bool  # whether the description mentions it; `governance` decides that
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,13 +77,6 @@ class TextComparison:
     findings: tuple[Finding, ...]
     mentioned: frozenset[str]  # paths of changed parameters the text speaks of
     unannounced: frozenset[str]  # keys of control changes it does not
-
-
-_WORDS = {
-    ControlKind.ROLE: ("role", "grant", "grants", "granted", "revoke", "permission", "permissions"),
-    ControlKind.OWNER: ("owner", "ownership", "admin", "guardian", "handover"),
-    ControlKind.CODE: ("upgrade", "upgrades", "upgraded", "implementation", "bytecode"),
-}
 
 
 def _measured(change: ParameterChange) -> str:
@@ -262,29 +254,15 @@ def _unfulfilled(
     return statements, findings
 
 
-def _announced(change: ControlChange, lower: str, named: frozenset[str]) -> bool:
-    if change.after and change.after.lower() in named:
-        return True
-    if change.name:
-        words = re.sub(r"[_\W]+", " ", change.name.casefold()).strip()
-        if words and re.search(rf"(?<!\w){re.escape(words)}(?!\w)", re.sub(r"[_\W]+", " ", lower)):
-            return True
-        if change.kind is ControlKind.ROLE and not change.name.startswith("0x"):
-            # A role with a name that the text does not say is not announced by "role" alone.
-            return False
-    return any(re.search(rf"(?<!\w){w}(?!\w)", lower) for w in _WORDS[change.kind])
-
-
 def _controls(
-    controls: Sequence[ControlChange], lower: str
+    controls: Sequence[ControlChange],
 ) -> tuple[list[Statement], list[Finding], set[str]]:
-    named = addresses(lower)
     statements, findings, unannounced = [], [], set()
     for change in controls:
         measured = f"{change.what} at {change.contract}" + (
             f" to {change.after}" if change.after else ""
         )
-        if _announced(change, lower, named):
+        if change.announced:
             statements.append(
                 Statement(
                     text="named in the description", measured=measured, agreement=Agreement.NAMED
@@ -352,7 +330,7 @@ def compare_text(
     lower = folded(description)
     said, findings, mentioned = _changes(changes, clauses)
     promised, broken = _unfulfilled(changes, parameters, clauses)
-    powers, hidden, unannounced = _controls(controls, lower)
+    powers, hidden, unannounced = _controls(controls)
     paid, silent = _payments(payments, description, lower)
     return TextComparison(
         statements=(*said, *promised, *powers, *paid),

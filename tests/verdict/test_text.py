@@ -175,37 +175,24 @@ def test_small_words_are_no_tokens():
     assert agreement(text, change) is Agreement.NOT_MENTIONED
 
 
-def control(kind=ControlKind.OWNER, what="owner", name="owner", after=B):
-    return ControlChange(key="k", kind=kind, contract=A, what=what, name=name, after=after)
+def control(announced=False):
+    return ControlChange(
+        key="k", kind=ControlKind.OWNER, contract=A, what="owner", after=B, announced=announced
+    )
 
 
-@pytest.mark.parametrize(
-    ("text", "change", "announced"),
-    [
-        ("Lower a parameter.", control(), False),
-        (f"Lower a parameter. New multisig: {B}", control(), True),
-        ("Hand ownership to the new multisig, its owner from now on.", control(), True),
-        (
-            "Grant the risk admin role to the steward",
-            control(ControlKind.ROLE, "role RISK_ADMIN granted", "RISK_ADMIN"),
-            True,
-        ),
-        # one role announced, another granted
-        (
-            "Grant the risk admin role to the steward",
-            control(ControlKind.ROLE, "role POOL_ADMIN granted", "POOL_ADMIN"),
-            False,
-        ),
-        ("Upgrade the pool.", control(ControlKind.CODE, "implementation", ""), True),
-        ("Rename the pool.", control(ControlKind.CODE, "implementation", ""), False),
-    ],
-)
-def test_control_changes(text, change, announced):
-    result = compare_text(text, changes=(), controls=(change,))
-    assert (not result.unannounced) is announced
-    assert (not result.findings) is announced
-    if not announced:
-        assert result.findings[0].kind is FindingKind.UNANNOUNCED_CONTROL
+def test_a_change_of_control_that_is_not_announced_is_a_finding():
+    result = compare_text("Lower a parameter.", changes=(), controls=(control(),))
+    assert result.unannounced == {"k"}
+    assert [f.kind for f in result.findings] == [FindingKind.UNANNOUNCED_CONTROL]
+    assert [s.agreement for s in result.statements] == [Agreement.NOT_MENTIONED]
+
+
+def test_an_announced_change_of_control_is_said_and_no_finding():
+    result = compare_text("A new owner.", changes=(), controls=(control(announced=True),))
+    assert result.unannounced == frozenset()
+    assert result.findings == ()
+    assert [s.agreement for s in result.statements] == [Agreement.NAMED]
 
 
 def test_payments():
