@@ -355,7 +355,18 @@ def _finish(
         block=receipts[-1].block if receipts else sandbox.block_number(),
         timestamp=sandbox.timestamp(),
         notes=(*proposal.notes, *journey.notes, *effects.notes),
+        soft_failures=_soft_failures(effects),
         machinery=tuple(dict.fromkeys((governor.address, governor.executor(sandbox, proposal)))),
+    )
+
+
+def _soft_failures(effects: Effects) -> tuple[str, ...]:
+    """Compound's contracts answer some errors with a code and an event, and do nothing."""
+    return tuple(
+        f"{event.contract} did not do what it was called for and answered"
+        f" error {event.argument('error')}, info {event.argument('info')}"
+        for event in effects.events
+        if event.signature == "Failure(uint256,uint256,uint256)"
     )
 
 

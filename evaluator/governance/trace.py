@@ -120,6 +120,7 @@ class ExecutionTrace:
     timestamp: int  # time of that block, s since 1970
     notes: tuple[str, ...]  # facts for the report: waits, feeds refreshed, what was not found
 
+    soft_failures: tuple[str, ...]  # calls that answered an error instead of reverting, in words
     machinery: tuple[str, ...]  # governor and timelock, whose own bookkeeping always changes
 
     @property
