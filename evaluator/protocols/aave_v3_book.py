@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from evaluator.chain.abi import selector
 from evaluator.chain.receipts import Log
 from evaluator.chain.sandbox import Sandbox
 from evaluator.market import Book
@@ -11,12 +12,15 @@ from evaluator.protocols.aave_v3_reserves import Addresses, ReserveTokens
 from evaluator.protocols.borrowers import BorrowEvents
 from evaluator.protocols.fixed_point import whole_tokens
 from evaluator.protocols.interfaces import AAVE, ERC20
-from evaluator.protocols.reading import NULL_ADDRESS, Progress, Query, checksum, read_all
+from evaluator.protocols.reading import NULL_ADDRESS, Progress, checksum, read_words
 
 ACCOUNTS_AT_ONCE = 2_000
 _BORROW = AAVE.event_topic("Borrow")
 _TRANSFER = ERC20.event_topic("Transfer")
 _FROM_NOBODY = b"\0" * 32
+_CONFIGURATION = selector("getUserConfiguration(address)")
+_EMODE = selector("getUserEMode(address)")
+_BALANCE = selector("balanceOf(address)")
 
 
 def borrow_events(pool: str) -> BorrowEvents:
@@ -56,17 +60,14 @@ def read_book(
     emode: list[int] = []
     for start in range(0, len(accounts), ACCOUNTS_AT_ONCE):
         part = accounts[start : start + ACCOUNTS_AT_ONCE]
-        settings = read_all(
+        settings = read_words(
             sandbox,
-            [
-                Query(to=at.pool, abi=AAVE, fn=fn, args=(a,))
-                for a in part
-                for fn in ("getUserConfiguration", "getUserEMode")
-            ],
+            [(at.pool, fn + _argument(a)) for a in part for fn in (_CONFIGURATION, _EMODE)],
+            what="the settings of borrowers",
             block=block,
         )
         held: list[tuple[int, int, bool]] = []  # (row, asset, whether it is debt)
-        queries = []
+        calls: list[tuple[str, bytes]] = []
         for i, (account, word) in enumerate(zip(part, settings[0::2], strict=True)):
             borrowing = [t for id_, t in by_id.items() if word >> (2 * id_) & 1]
             enabled = [t for id_, t in by_id.items() if word >> (2 * id_ + 1) & 1]
@@ -75,12 +76,12 @@ def read_book(
             for t in enabled:
                 if t.threshold > 0:
                     held.append((i, t.index, False))
-                    queries.append(Query(to=t.a_token, abi=ERC20, fn="balanceOf", args=(account,)))
+                    calls.append((t.a_token, _BALANCE + _argument(account)))
             for t in borrowing:
                 for token in filter(None, (t.variable_debt, t.stable_debt)):
                     held.append((i, t.index, True))
-                    queries.append(Query(to=token, abi=ERC20, fn="balanceOf", args=(account,)))
-        amounts = read_all(sandbox, queries, block=block)
+                    calls.append((token, _BALANCE + _argument(account)))
+        amounts = read_words(sandbox, calls, what="the balances of borrowers", block=block)
         rows: list[tuple[dict[int, int], dict[int, int]]] = [({}, {}) for _ in part]
         for (i, asset, owed), amount in zip(held, amounts, strict=True):
             row = rows[i][owed]
@@ -90,7 +91,7 @@ def read_book(
                 names.append(checksum(part[i]))
                 collateral.append(_whole(has, tokens))
                 debt.append(_whole(owes, tokens))
-                emode.append(int(settings[2 * i + 1]))
+                emode.append(settings[2 * i + 1])
         if progress is not None:
             progress(start + len(part), len(accounts))
     return Book.from_rows(names, collateral, debt, emode)
@@ -98,6 +99,10 @@ def read_book(
 
 def _whole(row: dict[int, int], tokens: Sequence[ReserveTokens]) -> dict[int, float]:
     return {a: whole_tokens(x, tokens[a].decimals) for a, x in row.items()}
+
+
+def _argument(address: str) -> bytes:
+    return bytes.fromhex(address[2:]).rjust(32, b"\0")
 
 
 def _on_behalf_of(log: Log) -> str | None:

@@ -25,7 +25,7 @@ from evaluator.protocols.pools import Pool, PoolKind, Venues, describe, find_poo
 
 FIRST_SIZE = 1_000.0  # USD of the smallest quote
 LAST_SIZE = 2e10  # USD of the largest quote
-GROWTH = 1.6  # of one quote's size to the next
+GROWTH = 2.0  # of one quote's size to the next
 # A pool priced further than this from the oracle is stale or bait, not depth.
 MISPRICED = 0.05
 LEAST_DEPTH = 10_000.0  # USD on each side; a smaller pool is left out
@@ -293,10 +293,10 @@ def _joined(routes: Sequence[_Route]) -> _Route | None:
     levels = np.concatenate([_BOUGHT_LEVELS, [1.0], _SOLD_LEVELS])
     quantity = np.zeros(len(levels))
     for route in routes:
-        quantity += np.array([_quantity_at(route.curve, w) for w in levels])
+        quantity += _quantities_at(route.curve, levels)
     quantity[len(_BOUGHT_LEVELS)] = 0.0
     # What can be sold before the price is two percent lower weighs a route's fee.
-    weight = np.array([_quantity_at(r.curve, 0.98**-0.5) for r in routes])
+    weight = [float(_quantities_at(r.curve, np.array([0.98**-0.5]))[0]) for r in routes]
     fee = float(np.average([r.curve.fee for r in routes], weights=weight))
     pools = tuple(dict.fromkeys(p for r in routes for p in r.pools))
     curve = LiquidityCurve(
@@ -309,11 +309,11 @@ def _joined(routes: Sequence[_Route]) -> _Route | None:
     return _Route(curve=curve, pools=pools)
 
 
-def _quantity_at(curve: LiquidityCurve, w: float) -> float:
-    """Net quantity sold at which a curve reaches `w`; its end segments go on."""
+def _quantities_at(curve: LiquidityCurve, levels: FloatArray) -> FloatArray:
+    """Net quantity sold at which a curve reaches each w of `levels`; its end segments go on."""
     x, y = curve.quantity, curve.inverse_root
-    k = int(np.clip(np.searchsorted(y, w, side="right") - 1, 0, len(y) - 2))
-    return float(x[k] + (w - y[k]) * (x[k + 1] - x[k]) / (y[k + 1] - y[k]))
+    k = np.clip(np.searchsorted(y, levels, side="right") - 1, 0, len(y) - 2)
+    return np.asarray(x[k] + (levels - y[k]) * (x[k + 1] - x[k]) / (y[k + 1] - y[k]))
 
 
 def _in_series(first: Sequence[_Leg], then: _Route) -> _Route | None:
@@ -323,7 +323,10 @@ def _in_series(first: Sequence[_Leg], then: _Route) -> _Route | None:
         return None
     front = joined.curve
     price = float(np.mean([leg.price for leg in first]))
-    received = np.array([price * front.proceeds(0.0, q) for q in front.quantity.tolist()])
+    # What selling up to each knot pays, from one knot to the next; 0 at quantity 0.
+    steps = np.diff(front.quantity) / (front.inverse_root[:-1] * front.inverse_root[1:])
+    paid = np.concatenate([[0.0], np.cumsum(steps)])
+    received = price * (paid - paid[np.searchsorted(front.quantity, 0.0)])
     w = front.inverse_root * np.array([then.curve.w(h) for h in received.tolist()])
     keep = np.concatenate([[True], np.diff(w) > 1e-12]) & (w > DRY * 1e-3)
     return _Route(

@@ -146,7 +146,7 @@ FEED = Abi.parse(
     ]
 )
 
-# Uniswap V2 pair and factory, V3 pool, factory, Quoter and QuoterV2.
+# Uniswap V2 pair and factory, V3 pool and factory.
 UNISWAP = Abi.parse(
     [
         "function token0() view returns (address)",
@@ -158,10 +158,5 @@ UNISWAP = Abi.parse(
         "function liquidity() view returns (uint128)",
         "function getPair(address a, address b) view returns (address)",
         "function getPool(address a, address b, uint24 fee) view returns (address)",
-        "function quoteExactInputSingle((address tokenIn, address tokenOut, uint256 amountIn,"
-        " uint24 fee, uint160 sqrtPriceLimitX96) params) returns (uint256 amountOut,"
-        " uint160 sqrtPriceX96After, uint32 initializedTicksCrossed, uint256 gasEstimate)",
-        "function quoteExactInputSingle(address tokenIn, address tokenOut, uint24 fee,"
-        " uint256 amountIn, uint160 sqrtPriceLimitX96) returns (uint256 amountOut)",
     ]
 )

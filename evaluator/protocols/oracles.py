@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from evaluator.chain.sandbox import Sandbox
+from evaluator.errors import IncompleteState
 from evaluator.market import OracleKind, OracleSpec
 from evaluator.protocols.feeds import FeedRounds, estimate_triggers, read_rounds
 from evaluator.protocols.interfaces import FEED, UNISWAP
-from evaluator.protocols.reading import NULL_ADDRESS, address_in, checksum, read_raw
+from evaluator.protocols.reading import (
+    NULL_ADDRESS,
+    address_in,
+    checksum,
+    read_codes,
+    read_raw,
+    read_slots,
+)
 
 CODE_LIMIT = 49_152  # bytes of code that are looked at; more than a contract may have
 LINKS = 24  # addresses followed from one source
@@ -59,42 +68,63 @@ def inspect_sources(
     with its deviation threshold and heartbeat estimated from its last rounds
     and its floor and cap read from its aggregator; anything else is UNKNOWN.
     """
-    out: dict[str, OracleSpec] = {}
-    for source in dict.fromkeys(s.lower() for s in sources):
-        out[source] = _inspect(sandbox, source, block)
-    return {s: out[s.lower()] for s in sources}
+    asked = list(dict.fromkeys(s.lower() for s in sources))
+    codes = dict(zip(asked, read_codes(sandbox, asked, block=block), strict=True))
+    contracts = [s for s in asked if s != NULL_ADDRESS and codes[s]]
+    links = _links(sandbox, codes, contracts, block)
+    known = list(dict.fromkeys(a for s in contracts for a in (s, *links[s])))
+    pools, feeds = set(_pools(sandbox, known, block)), set(_feeds(sandbox, known, block))
+    rounds = _rounds(sandbox, [s for s in contracts if s in feeds], block)
+    specs = {
+        source: _spec(source, codes[source], links.get(source, []), pools, feeds)
+        for source in asked
+    }
+    for source, read in rounds.items():
+        if specs[source].kind is OracleKind.FEED:
+            specs[source] = _with_bounds(
+                sandbox, _with_triggers(specs[source], read), read, links[source], block
+            )
+    return {s: specs[s.lower()] for s in sources}
 
 
-def _inspect(sandbox: Sandbox, source: str, block: int) -> OracleSpec:
+def _spec(
+    source: str, code: bytes, links: Sequence[str], pools: set[str], feeds: set[str]
+) -> OracleSpec:
     unknown = OracleSpec(source=checksum(source), kind=OracleKind.UNKNOWN)
-    code = b"" if source == NULL_ADDRESS else sandbox.get_code(source, block=block)
     if not code:
         return unknown
-    links = _links(sandbox, source, code, block)
-    pool = next(iter(_pools(sandbox, [source, *links], block)), None)
+    around = [source, *links]
+    pool = next((a for a in around if a in pools), None)
     if pool is not None:
         return replace(unknown, kind=OracleKind.POOL, pool=checksum(pool))
     if not read_code(code).reads_state:
         return replace(unknown, kind=OracleKind.FIXED)
-    feeds = _feeds(sandbox, [source, *links], block)
-    if not feeds:
-        return unknown
-    spec = replace(unknown, kind=OracleKind.FEED)
-    if feeds[0] != source:
-        return spec  # a wrapper: what its feeds do tells little of what it does
-    rounds = read_rounds(sandbox, source, count=ROUNDS, block=block)
-    return _with_bounds(sandbox, _with_triggers(spec, rounds), rounds, links, block)
+    # A wrapper of feeds counts as one; what they do tells little of when it moves.
+    return replace(unknown, kind=OracleKind.FEED) if feeds & set(around) else unknown
 
 
-def _links(sandbox: Sandbox, source: str, code: bytes, block: int) -> list[str]:
-    """Addresses that the code of a source or its first storage slots name."""
-    found = dict.fromkeys(read_code(code).addresses)
-    for slot in (*range(STORAGE_SLOTS), IMPLEMENTATION_SLOT):
-        address = address_in(sandbox.get_storage(source, slot, block=block))
+def _links(
+    sandbox: Sandbox, codes: Mapping[str, bytes], contracts: Sequence[str], block: int
+) -> dict[str, list[str]]:
+    """Addresses that the code of each source or its first storage slots name."""
+    slots = [(s, i) for s in contracts for i in (*range(STORAGE_SLOTS), IMPLEMENTATION_SLOT)]
+    found: dict[str, dict[str, None]] = {
+        s: dict.fromkeys(read_code(codes[s]).addresses) for s in contracts
+    }
+    for (source, _), word in zip(slots, read_slots(sandbox, slots, block=block), strict=True):
+        address = address_in(word)
         if address is not None:
-            found[address] = None
-    found.pop(source, None)
-    return list(found)[:LINKS]
+            found[source][address] = None
+    return {s: [a for a in named if a != s][:LINKS] for s, named in found.items()}
+
+
+def _rounds(sandbox: Sandbox, feeds: Sequence[str], block: int) -> dict[str, FeedRounds]:
+    """The last rounds of each feed; one that answers no rounds is left out."""
+    out = {}
+    for feed in feeds:
+        with contextlib.suppress(IncompleteState):
+            out[feed] = read_rounds(sandbox, feed, count=ROUNDS, block=block)
+    return out
 
 
 def _pools(sandbox: Sandbox, addresses: Sequence[str], block: int) -> list[str]:

@@ -9,12 +9,15 @@ from typing import Any
 from eth_utils.address import to_checksum_address
 
 from evaluator.chain.abi import Abi
+from evaluator.chain.receipts import unhex
+from evaluator.chain.rpc import RpcClient
 from evaluator.chain.sandbox import Sandbox
 from evaluator.errors import ChainError, IncompleteState, TransactionReverted
 
 BATCH = 2_000  # calls handed to the chain at once, which bounds memory
 # More than this a single answer to a view call of ours never needs.
 ANSWER_LIMIT = 1 << 20  # bytes
+_NODE_BATCH = 50  # requests in one HTTP request
 
 Progress = Callable[[int, int], None]  # (done, total) calls or blocks
 NULL_ADDRESS = "0x" + "00" * 20
@@ -71,6 +74,48 @@ def read_raw(
     return out
 
 
+def read_words(
+    sandbox: Sandbox,
+    calls: Sequence[tuple[str, bytes]],
+    *,
+    what: str,
+    block: int,
+) -> list[int]:
+    """Answer calls that return one unsigned word each, without the detour of an ABI.
+
+    For the many balances of a book. Raises IncompleteState, saying `what` was read.
+    """
+    out: list[int] = []
+    for (to, data), answer in zip(calls, read_raw(sandbox, calls, block=block), strict=True):
+        if answer is None or len(answer) != 32:
+            raise IncompleteState(
+                f"{what} could not be read at block {block}: {to} did not answer the call "
+                f"0x{data.hex()}; check that the node serves this block"
+            )
+        out.append(int.from_bytes(answer, "big"))
+    return out
+
+
+def node_at(sandbox: Sandbox, block: int) -> RpcClient:
+    """The node to ask about `block`: up to the forked one that is the endpoint itself."""
+    if sandbox.upstream is not None and block <= sandbox.block.number:
+        return sandbox.upstream
+    return sandbox.rpc
+
+
+def read_codes(sandbox: Sandbox, addresses: Sequence[str], *, block: int) -> list[bytes]:
+    """Return the code of each address, b"" where there is none. Raises IncompleteState."""
+    asked = [("eth_getCode", [a, hex(block)]) for a in addresses]
+    return _batch(sandbox, asked, [f"the code of {a}" for a in addresses], block)
+
+
+def read_slots(sandbox: Sandbox, slots: Sequence[tuple[str, int]], *, block: int) -> list[bytes]:
+    """Return the 32 bytes of each (address, slot). Raises IncompleteState."""
+    asked = [("eth_getStorageAt", [a, hex(s), hex(block)]) for a, s in slots]
+    found = _batch(sandbox, asked, [f"slot {s:#x} of {a}" for a, s in slots], block)
+    return [word.rjust(32, b"\0") for word in found]
+
+
 def checksum(address: str) -> str:
     """Return an address in the mixed case that people compare."""
     return str(to_checksum_address(address))
@@ -102,3 +147,16 @@ def _decoded(query: Query, result: bytes | TransactionReverted, block: int) -> A
         f"{query.fn.partition('(')[0]}({shown}) of {query.to} could not be read at block "
         f"{block}: {reason}; check that the node serves this block and that the contract is whole"
     )
+
+
+def _batch(
+    sandbox: Sandbox, asked: Sequence[tuple[str, Sequence[object]]], what: Sequence[str], block: int
+) -> list[bytes]:
+    node, out = node_at(sandbox, block), []
+    for start in range(0, len(asked), _NODE_BATCH):
+        replies = node.batch(asked[start : start + _NODE_BATCH])
+        for name, reply in zip(what[start : start + _NODE_BATCH], replies, strict=True):
+            if not isinstance(reply, str):
+                raise IncompleteState(f"{name} could not be read at block {block}: {reply}")
+            out.append(unhex(reply))
+    return out
