@@ -137,7 +137,6 @@ def build(*, seed: int, progress: Progress | None = None) -> BuiltChain:
             block=sandbox.block_number(),
             timestamp=HEAD_TIMESTAMP,
             state_digest=state_digest(state["accounts"]),
-            multicall="",
             tokens=tokens,
             feeds=feeds,
             aave=AaveDeployment(

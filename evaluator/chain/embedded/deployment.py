@@ -103,7 +103,6 @@ class Deployment:
     block: int  # number of the dumped head
     timestamp: int  # of the dumped head, seconds since the epoch
     state_digest: str  # sha256 over accounts, code and storage at the dumped head
-    multicall: str  # Multicall3-like contract, "" if there is none
     tokens: Mapping[str, str]  # symbol -> ERC-20
     feeds: Mapping[str, str]  # symbol -> price feed in USD, 8 decimals
     aave: AaveDeployment
