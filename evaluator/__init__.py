@@ -1,5 +1,128 @@
-"""Seatrial: executes governance proposals on a fork and measures what they do to survival."""
+"""Seatrial: executes governance proposals on a fork and measures what they do to survival.
+
+This is the public face: the bot and plugins use these names and no others. They
+are loaded when first used, so that `import evaluator.market` stays light.
+"""
 
 from __future__ import annotations
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from evaluator.chain.embedded import (
+        EMBEDDED_LABEL,
+        Deployment,
+        EmbeddedChain,
+        propose_collateral_factor_cut,
+        propose_weth_threshold_cut,
+        start_embedded,
+    )
+    from evaluator.chain.receipts import Log
+    from evaluator.chain.redaction import redact, redact_logs
+    from evaluator.chain.rpc import BlockRef, RpcClient, pin_block
+    from evaluator.chain.sandbox import Sandbox
+    from evaluator.evaluation import (
+        Evaluation,
+        EvaluationRequest,
+        Progress,
+        Silence,
+        evaluate,
+        open_state,
+    )
+    from evaluator.governance.adapter import GovernorAdapter, open_governor
+    from evaluator.governance.decoder import shared_decoder
+    from evaluator.governance.proposal import Proposal, ProposalState
+    from evaluator.report.charts import Chart, Theme, report_charts, to_png
+    from evaluator.report.embed import to_embed
+    from evaluator.report.files import read_manifest, read_report, to_json, write_report
+    from evaluator.report.html import to_html
+    from evaluator.report.markdown import to_markdown
+    from evaluator.report.model import ReportModel
+    from evaluator.verdict.policy import Policy
+    from evaluator.verdict.verdict import VerdictKind
+
+_HOMES = {
+    "evaluator.chain.embedded": (
+        "EMBEDDED_LABEL",
+        "Deployment",
+        "EmbeddedChain",
+        "propose_collateral_factor_cut",
+        "propose_weth_threshold_cut",
+        "start_embedded",
+    ),
+    "evaluator.chain.receipts": ("Log",),
+    "evaluator.chain.redaction": ("redact", "redact_logs"),
+    "evaluator.chain.rpc": ("BlockRef", "RpcClient", "pin_block"),
+    "evaluator.chain.sandbox": ("Sandbox",),
+    "evaluator.evaluation": (
+        "Evaluation",
+        "EvaluationRequest",
+        "Progress",
+        "Silence",
+        "evaluate",
+        "open_state",
+    ),
+    "evaluator.governance.adapter": ("GovernorAdapter", "open_governor"),
+    "evaluator.governance.decoder": ("shared_decoder",),
+    "evaluator.governance.proposal": ("Proposal", "ProposalState"),
+    "evaluator.report.charts": ("Chart", "Theme", "report_charts", "to_png"),
+    "evaluator.report.embed": ("to_embed",),
+    "evaluator.report.files": ("read_manifest", "read_report", "to_json", "write_report"),
+    "evaluator.report.html": ("to_html",),
+    "evaluator.report.markdown": ("to_markdown",),
+    "evaluator.report.model": ("ReportModel",),
+    "evaluator.verdict.policy": ("Policy",),
+    "evaluator.verdict.verdict": ("VerdictKind",),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "EMBEDDED_LABEL",
+    "BlockRef",
+    "Chart",
+    "Deployment",
+    "EmbeddedChain",
+    "Evaluation",
+    "EvaluationRequest",
+    "GovernorAdapter",
+    "Log",
+    "Policy",
+    "Progress",
+    "Proposal",
+    "ProposalState",
+    "ReportModel",
+    "RpcClient",
+    "Sandbox",
+    "Silence",
+    "Theme",
+    "VerdictKind",
+    "evaluate",
+    "open_governor",
+    "open_state",
+    "pin_block",
+    "propose_collateral_factor_cut",
+    "propose_weth_threshold_cut",
+    "read_manifest",
+    "read_report",
+    "redact",
+    "redact_logs",
+    "report_charts",
+    "shared_decoder",
+    "start_embedded",
+    "to_embed",
+    "to_html",
+    "to_json",
+    "to_markdown",
+    "to_png",
+    "write_report",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module 'evaluator' has no attribute {name!r}")
+    return getattr(importlib.import_module(home), name)

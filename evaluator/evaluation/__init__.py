@@ -1,0 +1,18 @@
+"""Runs the steps of an evaluation in order: state, execution, readings, battery, verdict, report."""
+
+from evaluator.evaluation.evaluation import Evaluation, MarketTrial, evaluate, find_proposal
+from evaluator.evaluation.request import DEFAULT_PATHS, EvaluationRequest, Progress, Silence
+from evaluator.evaluation.state import State, open_state
+
+__all__ = [
+    "DEFAULT_PATHS",
+    "Evaluation",
+    "EvaluationRequest",
+    "MarketTrial",
+    "Progress",
+    "Silence",
+    "State",
+    "evaluate",
+    "find_proposal",
+    "open_state",
+]
