@@ -21,7 +21,12 @@ from evaluator.governance import lifecycle, views
 from evaluator.governance.ballot import Tally, Voter, find_delegates
 from evaluator.governance.decoder import DecodingFailed, shared_decoder
 from evaluator.governance.decoding.calls import RawAction
-from evaluator.governance.proposal import Proposal, ProposalDraft, ProposalState
+from evaluator.governance.proposal import (
+    Proposal,
+    ProposalDraft,
+    ProposalState,
+    check_destination,
+)
 from evaluator.governance.submission import (
     PROPOSAL_CREATED,
     PROPOSAL_CREATED_ROUTED,
@@ -126,6 +131,7 @@ class GovernorBravo:
 
     def adopt(self, sandbox: Sandbox, draft: ProposalDraft) -> Proposal:
         """Make a draft a proposal of this governor, by the normal route where there are several."""
+        check_destination(draft, governor=self.address, chain_id=sandbox.chain_id)
         routed = views.address(sandbox, self.address, "proposalTimelocks(uint256)", 0) is not None
         return Proposal(
             family="GovernorAlpha" if self._is_alpha(sandbox) else self.name,

@@ -21,7 +21,12 @@ from evaluator.governance.blocks import block_by
 from evaluator.governance.decoder import DecodingFailed, shared_decoder
 from evaluator.governance.decoding.calls import RawAction
 from evaluator.governance.log_scan import newest_first
-from evaluator.governance.proposal import Proposal, ProposalDraft, ProposalState
+from evaluator.governance.proposal import (
+    Proposal,
+    ProposalDraft,
+    ProposalState,
+    check_destination,
+)
 from evaluator.governance.submission import (
     PROPOSAL_CREATED,
     PROPOSAL_QUEUED,
@@ -121,6 +126,7 @@ class OpenZeppelinGovernor:
 
     def adopt(self, sandbox: Sandbox, draft: ProposalDraft) -> Proposal:
         """Make a draft a proposal of this governor; one submitted already is found by its hash."""
+        check_destination(draft, governor=self.address, chain_id=sandbox.chain_id)
         proposal = Proposal(
             family=self.name,
             governor=self.address,

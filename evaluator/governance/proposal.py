@@ -95,6 +95,20 @@ class Proposal:
         return content_digest(self.raw_actions, self.description_bytes)
 
 
+def check_destination(draft: ProposalDraft, *, governor: str, chain_id: int) -> None:
+    """Raise `MalformedProposal` if a draft says it is meant for another governor or chain."""
+    if draft.chain_id is not None and draft.chain_id != chain_id:
+        raise MalformedProposal(
+            f"the proposal is meant for chain {draft.chain_id} and this is chain {chain_id}: use an"
+            " endpoint of its chain, or correct its chainId"
+        )
+    if draft.governor is not None and draft.governor.lower() != governor.lower():
+        raise MalformedProposal(
+            f"the proposal is meant for the governor {draft.governor} and not for {governor}: name"
+            " the one it is meant for, or correct its governor"
+        )
+
+
 def content_digest(actions: Iterable[RawAction], description: bytes) -> str:
     """Hash what a proposal would do: targets, values, full calldatas, description.
 

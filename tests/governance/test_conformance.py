@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from evaluator.chain.sandbox import Sandbox
-from evaluator.errors import NotAGovernor, ProposalError, UnknownProposal
+from evaluator.errors import MalformedProposal, NotAGovernor, ProposalError, UnknownProposal
 from evaluator.governance import ExecutionWay, ProposalState, open_governor
 from tests.governance.harness import Harness, calldata, draft
 
@@ -105,6 +105,16 @@ def test_an_unknown_id_is_an_error_and_not_pending(harness: Harness, governor, n
         governor.state(harness.sandbox, number)
 
 
+@pytest.mark.parametrize(
+    ("meant", "message"),
+    [({"chain_id": 1}, "meant for chain 1"), ({"governor": "0x" + "12" * 20}, "meant for the")],
+)
+def test_a_draft_for_elsewhere_is_refused(harness: Harness, governor, meant, message: str) -> None:
+    written = replace(draft(harness.change(), description=TEXT), **meant)
+    with pytest.raises(MalformedProposal, match=message):
+        governor.adopt(harness.sandbox, written)
+
+
 # Executing
 
 
@@ -187,12 +197,13 @@ def test_a_vote_that_cannot_be_won_leaves_no_wait_behind(harness: Harness, gover
     number = harness.reach(draft(harness.change(), description=TEXT), ProposalState.ACTIVE)
     for voter in (*harness.voters, harness.proposer):
         harness.send(voter, calldata("castVote(uint256,uint8)", number, 0))
-    head = harness.sandbox.block_number()
+    head, now = harness.sandbox.block_number(), harness.sandbox.timestamp()
     trace = run(harness, governor, governor.find(harness.sandbox, number))
     assert trace.way is ExecutionWay.TIMELOCK
     assert "more votes and the delegates found hold 0" in trace.why
     assert trace.succeeded
     assert trace.block == head + 1
+    assert trace.timestamp - now < 60
 
 
 def test_an_executed_proposal_is_evaluated_before_its_execution(harness: Harness, governor) -> None:
