@@ -164,6 +164,8 @@ def build(*, seed: int, progress: Progress | None = None) -> BuiltChain:
             bravo=bravo,
             uniswap=uniswap,
         )
+    if progress is not None:
+        progress("ready", len(_STAGES), len(_STAGES))
     return BuiltChain(
         state=json.dumps(state, separators=(",", ":")).encode(), deployment=deployment
     )

@@ -1,9 +1,9 @@
 """Keep the built chain in the user's cache folder and start it from there.
 
 The folder is named by everything the state depends on: the seed, the npm lock
-file, our Solidity sources and this package's sources. It is written in one step
-under a lock, and checked against its digests before use; a damaged one is built
-again.
+file, our Solidity sources, this package's sources and the version of anvil, whose
+format the state is in. It is written in one step under a lock, and checked against
+its digests before use; a damaged one is built again.
 """
 
 from __future__ import annotations
@@ -19,9 +19,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from evaluator.chain.anvil import anvil_version, find_anvil
 from evaluator.chain.embedded.build import Progress, build
 from evaluator.chain.embedded.deployment import EMBEDDED_CHAIN_ID, EMBEDDED_LABEL, Deployment
 from evaluator.chain.sandbox import Sandbox
+from evaluator.chain.toolchain import ensure_packages
 from evaluator.data_files import cache_path, data_path
 from evaluator.errors import SetupError
 
@@ -103,7 +105,7 @@ def read_deployment(dump: Path) -> Deployment:
 
 def cache_key(*, seed: int) -> str:
     """Return 32 hex digits over everything the embedded chain's state depends on."""
-    digest = hashlib.sha256(f"seed {seed}\n".encode())
+    digest = hashlib.sha256(f"seed {seed}\n{anvil_version(_anvil())}\n".encode())
     contracts = data_path("contracts")
     sources = [
         contracts / "package-lock.json",
@@ -120,6 +122,15 @@ def cache_key(*, seed: int) -> str:
     return digest.hexdigest()[:32]
 
 
+def _anvil() -> Path:
+    """Find anvil, which on a fresh machine comes with the npm packages."""
+    try:
+        return find_anvil()
+    except SetupError:
+        ensure_packages()
+        return find_anvil()
+
+
 def _intact(folder: Path) -> bool:
     try:
         digests = json.loads((folder / _DIGESTS).read_bytes())
@@ -129,6 +140,7 @@ def _intact(folder: Path) -> bool:
 
 
 def _write(folder: Path, *, seed: int, progress: Progress | None) -> None:
+    ensure_packages()
     built = build(seed=seed, progress=progress)
     draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix="building-"))
     try:
