@@ -15,6 +15,7 @@ from evaluator.errors import RpcError, RpcRateLimited, RpcUnreachable, WrongChai
 FIRST_CHUNK = 10_000  # blocks asked for at first
 LARGEST_CHUNK = 640_000  # blocks asked for at once
 MAX_REQUESTS = 500  # requests of one scan
+PATIENCE = 16  # accepted ranges in a row before a size that was refused is tried again
 
 Topics = Sequence[bytes | Sequence[bytes] | None]
 
@@ -63,6 +64,7 @@ def _scan(
     """Walk from `first` to `last`, in whichever direction that is, both included."""
     step = 1 if last >= first else -1
     at, size, requests = first, FIRST_CHUNK, 0
+    ceiling, accepted = LARGEST_CHUNK, 0
     while (last - at) * step >= 0:
         requests += 1
         if requests > MAX_REQUESTS:
@@ -82,8 +84,12 @@ def _scan(
         except RpcError:
             if size == 1:
                 raise
-            size = max(1, min(size, abs(end - at) + 1) // 2)
+            size = ceiling = max(1, min(size, abs(end - at) + 1) // 2)
+            accepted = 0
             continue
         yield logs
         at = end + step
-        size = min(size * 2, LARGEST_CHUNK)
+        accepted += 1
+        if accepted % PATIENCE == 0:
+            ceiling = min(ceiling * 2, LARGEST_CHUNK)
+        size = min(size * 2, ceiling)
