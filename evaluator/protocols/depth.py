@@ -120,8 +120,10 @@ def fit_curve(sizes: FloatArray, proceeds: FloatArray) -> tuple[FloatArray, Floa
         # The marginal price at a knot lies between the averages on its two
         # sides; kept off the ends, so that w ascends strictly whatever the pool.
         near = average**-0.5
-        far = averages[k + 1] ** -0.5 if k + 1 < len(averages) else near * near / w[-1]
-        low, high = near + _MARGIN * (far - near), far - _MARGIN * (far - near)
+        last = k + 1 == len(averages)
+        far = exact if last else averages[k + 1] ** -0.5
+        low = near + _MARGIN * (far - near)
+        high = far if last else far - _MARGIN * (far - near)
         w.append(float(np.clip(exact, min(low, high), max(low, high))))
     return np.array(q), np.array(w)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from evaluator.chain.abi import Abi
+from evaluator.chain.abi import Abi, selector
 from evaluator.protocols import Venues
 from evaluator.protocols.aave_v3 import AaveV3
 from evaluator.protocols.compound_v2 import CompoundV2
@@ -134,3 +134,33 @@ def push_price():
         sandbox.send(owner, feed, FEED.encode("push", round(price * 1e8)))
 
     return push
+
+
+def contract_code(answers, *, stateful=False):
+    """Runtime code that answers each function signature with fixed bytes, and reverts else.
+
+    `stateful` adds a load of storage that is never reached.
+    """
+    head = bytes.fromhex("5f3560e01c")  # the selector on the stack
+    size = len(head) + 11 * len(answers) + 4
+    blocks, table, at = b"", b"", size
+    where = size + 12 * len(answers)
+    data = b""
+    for signature, answer in answers.items():
+        table += b"\x80\x63" + selector(signature) + b"\x14\x61" + at.to_bytes(2, "big") + b"\x57"
+        blocks += (
+            b"\x5b\x61"
+            + len(answer).to_bytes(2, "big")
+            + b"\x80\x61"
+            + (where + len(data)).to_bytes(2, "big")
+            + b"\x5f\x39\x5f\xf3"
+        )
+        at += 12
+        data += answer
+    return head + table + b"\x5f\x5f\xfd" + (b"\x54" if stateful else b"\0") + blocks + data
+
+
+@pytest.fixture(scope="session")
+def answering():
+    """A function from {signature: answer} to the code of a contract that gives them."""
+    return contract_code
