@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from evaluator.chain.contract import Contract
-from evaluator.chain.embedded.assets import AAVE_RESERVES, EMODES, TOKENS, AaveReserveSpec, token
+from evaluator.chain.embedded.assets import TOKENS, token
 from evaluator.chain.embedded.deployer import ZERO_ADDRESS, Deployer
+from evaluator.chain.embedded.listings import AAVE_RESERVES, EMODES, AaveReserveSpec
 
 _CORE = "@aave/core-v3/artifacts/contracts"
 _LOGIC = f"{_CORE}/protocol/libraries/logic"

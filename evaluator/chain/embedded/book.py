@@ -14,14 +14,13 @@ from dataclasses import dataclass
 import numpy as np
 from eth_utils.crypto import keccak
 
-from evaluator.chain.embedded.assets import (
+from evaluator.chain.embedded.assets import base_units, token
+from evaluator.chain.embedded.listings import (
     AAVE_RESERVES,
     EMODES,
     ETH_EMODE,
     STABLE_EMODE,
     VENUS_MARKETS,
-    base_units,
-    token,
 )
 
 # Health factors start here, so that the interest of the opening blocks and

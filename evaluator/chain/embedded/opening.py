@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from evaluator.chain.contract import Contract
 from evaluator.chain.embedded.aave import AaveContracts
-from evaluator.chain.embedded.assets import AAVE_RESERVES, VENUS_MARKETS
 from evaluator.chain.embedded.batch import Transaction, TransactionBatch
 from evaluator.chain.embedded.book import SeededAccount
 from evaluator.chain.embedded.deployer import Deployer
+from evaluator.chain.embedded.listings import AAVE_RESERVES, VENUS_MARKETS
 from evaluator.chain.embedded.tokens import fund
 from evaluator.chain.embedded.venus import VenusContracts
 

@@ -11,9 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from evaluator.chain.embedded.aave import AaveContracts
-from evaluator.chain.embedded.assets import AAVE_RESERVES, VENUS_MARKETS, base_units, token
+from evaluator.chain.embedded.assets import base_units, token
 from evaluator.chain.embedded.book import SeededAccount, SeededAmount, account_address
 from evaluator.chain.embedded.deployer import Deployer
+from evaluator.chain.embedded.listings import AAVE_RESERVES, VENUS_MARKETS
 from evaluator.chain.embedded.opening import (
     VARIABLE_RATE,
     borrow_aave,

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from evaluator.chain.abi import Abi
-from evaluator.chain.embedded.assets import AAVE_RESERVES, VENUS_MARKETS
 from evaluator.chain.embedded.deployment import Deployment
+from evaluator.chain.embedded.listings import AAVE_RESERVES, VENUS_MARKETS
 from evaluator.chain.receipts import Receipt
 from evaluator.chain.sandbox import Sandbox
 from evaluator.errors import ChainError, ConfigurationError

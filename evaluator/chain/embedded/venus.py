@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from evaluator.chain.contract import Contract
-from evaluator.chain.embedded.assets import (
+from evaluator.chain.embedded.assets import token
+from evaluator.chain.embedded.deployer import Deployer
+from evaluator.chain.embedded.listings import (
     CLOSE_FACTOR,
     LIQUIDATION_INCENTIVE,
     VENUS_MARKETS,
     VenusMarketSpec,
-    token,
 )
-from evaluator.chain.embedded.deployer import Deployer
 
 _VENUS = "@venusprotocol/venus-protocol/artifacts/contracts"
 _V_TOKEN_DECIMALS = 8

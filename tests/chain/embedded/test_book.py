@@ -5,15 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from evaluator.chain.embedded.assets import (
-    AAVE_RESERVES,
-    EMODES,
-    ETH_EMODE,
-    VENUS_MARKETS,
-    base_units,
-    token,
-)
+from evaluator.chain.embedded.assets import base_units, token
 from evaluator.chain.embedded.book import SeededAccount, aave_book, account_address, venus_book
+from evaluator.chain.embedded.listings import AAVE_RESERVES, EMODES, ETH_EMODE, VENUS_MARKETS
 
 AAVE_THRESHOLDS = {r.symbol: r.liquidation_threshold / 1e4 for r in AAVE_RESERVES}
 VENUS_FACTORS = {m.symbol: m.collateral_factor for m in VENUS_MARKETS}

@@ -14,14 +14,13 @@ from evaluator.chain.embedded import (
     propose_collateral_factor_cut,
     propose_weth_threshold_cut,
 )
-from evaluator.chain.embedded.assets import (
+from evaluator.chain.embedded.assets import TOKENS, token
+from evaluator.chain.embedded.listings import (
     AAVE_RESERVES,
     CLOSE_FACTOR,
     EMODES,
     LIQUIDATION_INCENTIVE,
-    TOKENS,
     VENUS_MARKETS,
-    token,
 )
 from evaluator.chain.sandbox import Sandbox
 from evaluator.chain.solidity import load_contract
