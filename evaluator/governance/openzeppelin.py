@@ -33,6 +33,7 @@ from evaluator.governance.submission import (
     Submission,
     find_execution,
     find_submission,
+    octets,
     raw_actions,
 )
 from evaluator.governance.trace import ExecutionTrace
@@ -90,6 +91,7 @@ class OpenZeppelinGovernor:
         eta = views.number(sandbox, self.address, "proposalEta(uint256)", proposal_id)
         submission = self._submission(sandbox, proposal_id, snapshot)
         notes: tuple[str, ...] = ()
+        description_hash: bytes | None = None
         if submission is not None:
             actions = submission.raw_actions
             description = submission.description
@@ -100,7 +102,7 @@ class OpenZeppelinGovernor:
                     f"the governor {self.address} knows proposal {proposal_id}, but its"
                     " ProposalCreated event was not found: the endpoint may not serve old logs"
                 )
-            actions, description = stored, b""
+            (actions, description_hash), description = stored, b""
             notes = (
                 "the ProposalCreated event was not found: the calls were read from storage and the"
                 " description is unknown",
@@ -121,6 +123,7 @@ class OpenZeppelinGovernor:
             deadline=deadline,
             eta=eta or None,
             created_block=submission.block if submission is not None else None,
+            description_hash=description_hash,
             notes=notes,
         )
 
@@ -322,20 +325,22 @@ class OpenZeppelinGovernor:
             )
         return find_submission(sandbox, self.address, proposal_id, newest=newest)
 
-    def _stored(self, sandbox: Sandbox, proposal_id: int) -> tuple[RawAction, ...] | None:
-        """The calls out of GovernorStorage; None where it is not used."""
+    def _stored(
+        self, sandbox: Sandbox, proposal_id: int
+    ) -> tuple[tuple[RawAction, ...], bytes] | None:
+        """The calls and the description's hash out of GovernorStorage; None where it is not used."""
         data = views.read(sandbox, self.address, "proposalDetails(uint256)", proposal_id)
         if data is None:
             return None
         try:
-            targets, values, calldatas, _ = shared_decoder().values(
+            targets, values, calldatas, description_hash = shared_decoder().values(
                 "address[],uint256[],bytes[],bytes32", data
             )
         except DecodingFailed as error:
             raise MalformedProposal(
                 f"the calls of proposal {proposal_id} could not be decoded: {error}"
             ) from error
-        return raw_actions(targets, values, (), calldatas)
+        return raw_actions(targets, values, (), calldatas), octets(description_hash)
 
 
 def _arguments(proposal: Proposal) -> tuple[list[str], list[int], list[bytes], bytes]:
@@ -344,5 +349,5 @@ def _arguments(proposal: Proposal) -> tuple[list[str], list[int], list[bytes], b
         [action.target for action in proposal.raw_actions],
         [action.value for action in proposal.raw_actions],
         [action.full_calldata for action in proposal.raw_actions],
-        keccak(proposal.description_bytes),
+        proposal.description_hash or keccak(proposal.description_bytes),
     )

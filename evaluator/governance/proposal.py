@@ -81,6 +81,7 @@ class Proposal:
     deadline: int | None  # last timepoint (block or s) of the vote
     eta: int | None  # earliest time of execution (s since 1970), None if not queued
     created_block: int | None  # block of the submission, None if unknown
+    description_hash: bytes | None = None  # Keccak-256, where the description is unknown
     route: int | None = None  # Venus: 0 normal, 1 fast-track, 2 critical; None elsewhere
     notes: tuple[str, ...] = ()  # what a reader must know, such as a description not found
 
