@@ -10,7 +10,7 @@ import sys
 from enum import Enum
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 import evaluator
 from evaluator.report.part import Part, Text, digest_of
@@ -71,6 +71,7 @@ class Manifest(Part):
     battery: dict[str, Scalar | tuple[Scalar, ...]]  # settings by name; infinity is "inf"
     policy_name: Text
     policy_digest: str  # sha256 of the policy's content
+    policy_document: Annotated[dict[str, JsonValue], Field(default_factory=dict)]  # its content
     states: tuple[StateDigest, ...] = ()
     results: tuple[ResultDigest, ...] = ()
     verdict: Text  # what the policy made of it

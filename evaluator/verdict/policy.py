@@ -89,7 +89,7 @@ class Policy(BaseModel):
 
     @classmethod
     def load(cls, path: Path | None = None) -> Policy:
-        """Read a policy file; None reads the default one.
+        """Read a policy file, TOML or JSON; None reads the default one.
 
         Raises ConfigurationError naming the key, what was given and what is expected.
         """
@@ -100,14 +100,23 @@ class Policy(BaseModel):
                     f"the policy {source} is larger than {MAX_BYTES // 1024} KiB; "
                     "a policy is a short TOML file, see templates/policy.toml"
                 )
-            document = tomllib.loads(source.read_text(encoding="utf-8"))
+            text = source.read_text(encoding="utf-8")
+            # A replay writes the policy of its manifest as JSON, which has the same tables.
+            document = json.loads(text) if source.suffix == ".json" else tomllib.loads(text)
         except OSError as e:
             raise ConfigurationError(
                 f"the policy {source} cannot be read ({e.strerror}); give an existing TOML file"
             ) from e
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
+        except (tomllib.TOMLDecodeError, json.JSONDecodeError, UnicodeDecodeError) as e:
             raise ConfigurationError(f"the policy {source} is not valid TOML: {e}") from e
+        if not isinstance(document, dict):
+            raise ConfigurationError(f"the policy {source} is no table of keys")
         return cls.parse(document, source=str(source))
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The policy as plain JSON values, as a file has it."""
+        return self.model_dump(mode="json", by_alias=True)
 
     @classmethod
     def parse(cls, document: dict[str, Any], *, source: str) -> Policy:
@@ -120,7 +129,7 @@ class Policy(BaseModel):
     @property
     def digest(self) -> str:
         """sha256 of the policy's content, whatever its comments and order."""
-        text = json.dumps(self.model_dump(mode="json", by_alias=True), sort_keys=True)
+        text = json.dumps(self.document, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
 
