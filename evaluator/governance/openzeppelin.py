@@ -328,7 +328,7 @@ class OpenZeppelinGovernor:
     def _stored(
         self, sandbox: Sandbox, proposal_id: int
     ) -> tuple[tuple[RawAction, ...], bytes] | None:
-        """The calls and the description's hash out of GovernorStorage; None where it is not used."""
+        """The calls and the description's hash in GovernorStorage; None where it is not used."""
         data = views.read(sandbox, self.address, "proposalDetails(uint256)", proposal_id)
         if data is None:
             return None

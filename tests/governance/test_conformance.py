@@ -151,6 +151,19 @@ def test_a_draft_is_submitted_by_the_strongest_delegate(harness: Harness, govern
     assert harness.value() == harness.changed
 
 
+def test_a_fork_is_carried_like_the_chain_itself(harness: Harness, governor) -> None:
+    number = harness.reach(draft(harness.change(), description=TEXT), ProposalState.PENDING)
+    harness.sandbox.mine()
+    with Sandbox.fork(harness.sandbox.rpc.urls[0]) as fork:
+        submitted = governor.execute(fork, governor.find(fork, number), feeds=harness.feeds)
+        assert submitted.way is ExecutionWay.LIFECYCLE, submitted.why
+        assert harness.event in [event.name for event in submitted.events]
+        again = draft(harness.nothing(), description="And another")
+        drafted = governor.execute(fork, governor.adopt(fork, again), feeds=harness.feeds)
+        assert drafted.way is ExecutionWay.LIFECYCLE, drafted.why
+    assert governor.state(harness.sandbox, number) is ProposalState.PENDING
+
+
 def test_a_named_proposer_is_kept_if_it_can_propose(harness: Harness, governor) -> None:
     written = draft(harness.change(), description=TEXT, proposer=harness.proposer.lower())
     trace = run(harness, governor, governor.adopt(harness.sandbox, written))
