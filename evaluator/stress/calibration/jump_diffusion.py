@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -70,8 +70,6 @@ def fit_gbm(
     """Return Brownian motion with constant long-run volatilities; pegs as everywhere else."""
     estimate = estimate_market(assets, histories, step=step, until=until)
     free = len(estimate.factors)
-    own = estimate.jumps.intensity.copy()
-    own[:free] = 0.0
     return JumpDiffusion(
         name="gbm",
         tree=estimate.tree,
@@ -79,7 +77,7 @@ def fit_gbm(
         drift=np.zeros(free),
         variance=constant_variance(estimate.total_variance.volatility),
         correlation=estimate.correlation,
-        jumps=replace(estimate.jumps, intensity=own, common_intensity=0.0),
+        jumps=estimate.jumps.of_pegs_only(free),
         pegs=estimate.peg_law,
         calibration=report(
             estimate, "gbm", notes=("volatility is constant at its long-run level",)
@@ -145,7 +143,7 @@ def report(
     estimate: MarketEstimate,
     process: str,
     *,
-    extra: dict[int, tuple[ParameterEstimate, ...]] | None = None,
+    extra: Mapping[int, tuple[ParameterEstimate, ...]] | None = None,
     shared: tuple[ParameterEstimate, ...] = (),
     notes: tuple[str, ...] = (),
 ) -> CalibrationReport:

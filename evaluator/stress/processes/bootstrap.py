@@ -14,7 +14,7 @@ from evaluator.stress.processes import philox
 from evaluator.stress.processes.anchors import AssetTree
 from evaluator.stress.processes.assembly import PegLaw, assemble
 from evaluator.stress.processes.correlation import scale_increments
-from evaluator.stress.processes.jumps import no_jumps
+from evaluator.stress.processes.jumps import JumpLaw
 from evaluator.stress.processes.process import YEAR, FloatArray, Sampling
 from evaluator.stress.processes.variance import VarianceForecast
 
@@ -42,6 +42,7 @@ class StationaryBootstrap:
     block_length: float  # expected number of rows in a block
     drift: FloatArray  # shape (F,); expected growth of the price, per year
     variance: VarianceForecast  # of F factors
+    jumps: JumpLaw  # over F + K nodes; the depegs
     pegs: PegLaw  # K pegs; their innovations are rows too
     calibration: CalibrationReport  # where the numbers come from
     sampling: Sampling = Sampling.PSEUDO  # of what has no history; rows are pseudo-random
@@ -62,9 +63,9 @@ class StationaryBootstrap:
 
     def paths(self, *, seed: int, first: int, count: int, steps: int) -> FloatArray:
         """Return prices over the price at t0, shape (count, steps + 1, A)."""
-        free = len(self.tree.free)
         deviation = self.variance.step_deviations(step=self.step, steps=steps)
-        growth = self.drift * self.step / YEAR
+        free = len(self.tree.free)
+        growth = (self.drift - self.jumps.compensator[:free]) * self.step / YEAR
         key = philox.stream_key(seed)
 
         def diffuse(start: int, block: FloatArray) -> None:
@@ -83,7 +84,7 @@ class StationaryBootstrap:
         return assemble(
             tree=self.tree,
             pegs=self.pegs,
-            jumps=no_jumps(free + len(self.tree.pegged)),
+            jumps=self.jumps,
             diffuse=diffuse,
             extra_rows=0,
             step=self.step,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numba import njit
@@ -56,6 +56,12 @@ class JumpLaw:
         return np.asarray(
             own + self.common_intensity * (self.common_mean**2 + self.common_deviation**2)
         )
+
+    def of_pegs_only(self, free: int) -> JumpLaw:
+        """Return the law with which the first `free` nodes never jump and others only depeg."""
+        own = self.intensity.copy()
+        own[:free] = 0.0
+        return replace(self, intensity=own, common_intensity=0.0)
 
     def add(
         self, increments: FloatArray, *, seed: int, first: int, step: float, antithetic: bool

@@ -14,7 +14,7 @@ from evaluator.stress.processes import arithmetic, philox
 from evaluator.stress.processes.anchors import AssetTree
 from evaluator.stress.processes.assembly import PegLaw, assemble
 from evaluator.stress.processes.correlation import cholesky
-from evaluator.stress.processes.jumps import no_jumps
+from evaluator.stress.processes.jumps import JumpLaw
 from evaluator.stress.processes.process import YEAR, FloatArray, Sampling
 from evaluator.stress.processes.variance import VarianceForecast
 
@@ -49,6 +49,7 @@ class StudentT:
     correlation: FloatArray  # shape (F, F); in calm steps
     stress_correlation: FloatArray  # shape (F, F); in stressed steps
     stress_share: float  # of steps, 0 to 1
+    jumps: JumpLaw  # over F + K nodes; the depegs
     pegs: PegLaw  # K pegs
     calibration: CalibrationReport  # where the numbers come from
     sampling: Sampling = Sampling.PSEUDO  # see Sampling; the chi-square is always pseudo-random
@@ -77,7 +78,8 @@ class StudentT:
         """Return prices over the price at t0, shape (count, steps + 1, A)."""
         lower = np.stack([cholesky(self.correlation), cholesky(self.stress_correlation)])
         deviation = self.variance.step_deviations(step=self.step, steps=steps)
-        growth = self.drift * self.step / YEAR
+        free = len(self.tree.free)
+        growth = (self.drift - self.jumps.compensator[:free]) * self.step / YEAR
         long_run = self.variance.volatility**2 * self.step / YEAR
         maps = np.stack([marginal_map(self.degrees, float(d)) for d in self.marginal_degrees])
         limit = float(stats.chi2.ppf(self.stress_share, self.degrees))
@@ -102,7 +104,7 @@ class StudentT:
         return assemble(
             tree=self.tree,
             pegs=self.pegs,
-            jumps=no_jumps(len(self.tree.nodes)),
+            jumps=self.jumps,
             diffuse=diffuse,
             extra_rows=0,
             step=self.step,

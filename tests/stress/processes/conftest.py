@@ -91,6 +91,7 @@ def build(name: str) -> PriceProcess:
             proxy=np.full(nodes, -1, dtype=np.int64),
             loading=np.zeros(nodes),
             block_length=12.0,
+            jumps=prior.jumps,
             variance=prior.variance,
         )
     return StudentT(
@@ -103,6 +104,7 @@ def build(name: str) -> PriceProcess:
         correlation=prior.correlation,
         stress_correlation=0.2 * prior.correlation + 0.8,
         stress_share=0.05,
+        jumps=prior.jumps,
     )
 
 

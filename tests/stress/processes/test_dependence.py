@@ -15,6 +15,7 @@ from evaluator.stress.processes.anchors import free_tree
 from evaluator.stress.processes.assembly import PegLaw, no_pegs
 from evaluator.stress.processes.bootstrap import StationaryBootstrap
 from evaluator.stress.processes.correlation import cholesky, nearest_correlation
+from evaluator.stress.processes.jumps import no_jumps
 from evaluator.stress.processes.process import YEAR
 from evaluator.stress.processes.student_t import StudentT, marginal_map
 from evaluator.stress.processes.variance import VarianceForecast, constant_variance
@@ -38,6 +39,7 @@ def student_t(**changes) -> StudentT:
         correlation=pair,
         stress_correlation=pair,
         stress_share=0.0,
+        jumps=no_jumps(2),
         pegs=no_pegs(),
         calibration=given_report("t_copula", ("X", "Y"), pair),
     )
@@ -125,6 +127,7 @@ def bootstrap(rows: np.ndarray, block_length: float) -> StationaryBootstrap:
         proxy=np.full(2, -1),
         loading=np.zeros(2),
         block_length=block_length,
+        jumps=no_jumps(2),
         drift=np.zeros(2),
         variance=constant_variance(np.full(2, 0.01 * UNIT)),
         pegs=no_pegs(),
