@@ -4,7 +4,8 @@ SeatrialError
 ├── ConfigurationError           a setting is wrong (the evaluator's own class)
 ├── FollowError
 │   ├── ReorgBelowFinality       the chain replaced a block it had called final
-│   └── ProviderBehind           the endpoint has not the blocks it announced
+│   ├── ProviderBehind           the endpoint has not the blocks it announced
+│   └── RangeTooLarge            the endpoint refuses so many blocks at once (chain_reading)
 ├── PoisonedLog                  a log that cannot be what its topic says
 ├── DeliveryError
 │   ├── DeliveryUncertain        nobody knows whether the post was made: look first

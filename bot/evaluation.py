@@ -41,7 +41,7 @@ class EvaluationOrder:
     policy: str | None = None  # path of a policy.toml
     scenario: str | None = None  # name of a scenario, None: the calibrated process
     with_queued: bool = False  # execute the governor's other queued proposals first
-    prediction: Mapping[str, Any] | None = None  # the report judged by a SCORECARD
+    prediction: int | None = None  # row of the evaluation that a SCORECARD judges
 
     def to_json(self) -> str:
         """Return the order as JSON text."""
@@ -92,8 +92,9 @@ class Evaluator(Protocol):
         ...
 
 
-# What the worker process runs: `module:function` of this form, told by the settings.
-# `folder` is an empty folder of its own that is removed afterwards.
+# What the worker process runs: `module:function` of this form, told by the settings. It gets
+# the order, the chain's endpoints, a folder of its own that is removed afterwards, and whom to
+# tell of progress. For a SCORECARD the folder holds the judged report as prediction.json.
 EntryPoint = Callable[
     [EvaluationOrder, tuple[str, ...], Path, Callable[[Progress], None]], FinishedEvaluation
 ]

@@ -108,7 +108,7 @@ def serve(task: dict[str, Any], say: Callable[[str, object], None]) -> int:
         run = load_entry_point(task["entry_point"])
         order = EvaluationOrder.from_json(task["order"])
         work = folder / "work"
-        work.mkdir()
+        work.mkdir(exist_ok=True)
         result = run(order, tuple(task["urls"]), work, report)
         say("result", write_result(result, folder))
     except MemoryError:

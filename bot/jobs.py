@@ -58,6 +58,7 @@ class NewJob:
     order: EvaluationOrder
     proposal_id: int | None = None  # row of the proposal, None for a draft
     reply_to: Mapping[str, Any] = field(default_factory=dict)  # of the asking side, JSON
+    delay: float = 0.0  # seconds before it may begin
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -158,7 +159,7 @@ class JobQueue:
                 job.proposal_id,
                 job.order.to_json(),
                 json.dumps(job.reply_to),
-                now,
+                now + job.delay,
                 now,
             ],
         )

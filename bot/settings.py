@@ -156,6 +156,7 @@ class EvaluationSettings(_Section):
     queue_limit: Count = 200  # jobs waiting in all
     user_limit: Count = 3  # jobs waiting or running per Discord user
     reevaluate_move: Annotated[float, Field(gt=0, lt=10)] = 0.05  # fraction a feed must move
+    scorecard_after: Annotated[float, Field(ge=0)] = 86_400.0  # seconds after an execution
     reevaluate_every: Seconds | None = None  # seconds, None: only when a feed moved
 
 

@@ -57,10 +57,13 @@ class SubprocessEvaluator:
         *,
         urls: Mapping[str, Sequence[str]],
         work: Path | None = None,
+        report: Callable[[int], str] | None = None,
     ) -> None:
+        """`report` returns the JSON report of an evaluation, for scorecards."""
         self._settings = settings
         self._urls = urls
         self._work = work
+        self._report = report
 
     async def evaluate(
         self, order: EvaluationOrder, *, progress: Callable[[Progress], None]
@@ -70,6 +73,11 @@ class SubprocessEvaluator:
             self._work.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix="seatrial-evaluation-", dir=self._work))
         try:
+            if order.prediction is not None and self._report is not None:
+                (folder / "work").mkdir()
+                (folder / "work" / "prediction.json").write_text(
+                    self._report(order.prediction), encoding="utf-8"
+                )
             return await self._evaluate(order, folder, progress)
         finally:
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
