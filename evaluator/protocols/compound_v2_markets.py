@@ -12,7 +12,15 @@ from typing import Any
 
 from evaluator.chain.sandbox import Sandbox
 from evaluator.errors import IncompleteState
-from evaluator.market import Asset, Parameter, RateCurve, Reserve, RiskParameters
+from evaluator.market import (
+    Asset,
+    OracleKind,
+    OracleSpec,
+    Parameter,
+    RateCurve,
+    Reserve,
+    RiskParameters,
+)
 from evaluator.protocols.assumed_depth import assumed_depth
 from evaluator.protocols.compound_v2_parameters import ACTIONS, VOCABULARY
 from evaluator.protocols.fixed_point import UINT256_MAX, cap, from_wad, whole_tokens
@@ -94,11 +102,10 @@ def read_comptroller(sandbox: Sandbox, root: str, *, block: int) -> ComptrollerS
     tokens = _tokens(sandbox, vtokens, block)
     states = _states(sandbox, root, settings, tokens, block)
     curves, caveats = _rate_curves(sandbox, tokens, states, block)
-    sources = _sources(sandbox, settings.oracle, tokens, block)
-    oracles = inspect_sources(sandbox, sources, block=block)
+    oracles = _oracles(sandbox, settings.oracle, tokens, block)
     symbols = [t.underlying.symbol for t in tokens]
     reserves, particulars = [], _setting_parameters(known, settings)
-    for t, s, c, source in zip(tokens, states, curves, sources, strict=True):
+    for t, s, c, source in zip(tokens, states, curves, oracles, strict=True):
         price = _price(t, s, caveats, block)
         asset_class, pegged_to = classify(t.underlying.symbol, price, symbols)
         asset = Asset(
@@ -119,7 +126,7 @@ def read_comptroller(sandbox: Sandbox, root: str, *, block: int) -> ComptrollerS
                 cash=whole_tokens(max(s.cash - s.reserves, 0), asset.decimals),
                 reserves=whole_tokens(s.reserves, asset.decimals),
                 rate_curve=c.curve,
-                oracle=oracles[source],
+                oracle=source,
                 liquidity=assumed_depth(asset),
                 receipt_token=checksum(t.address),
             )
@@ -366,7 +373,9 @@ def _rate_curves(
     return out, caveats
 
 
-def _sources(sandbox: Sandbox, oracle: str, tokens: Sequence[MarketToken], block: int) -> list[str]:
+def _oracles(
+    sandbox: Sandbox, oracle: str, tokens: Sequence[MarketToken], block: int
+) -> list[OracleSpec]:
     """The feed an oracle of Venus's kind asks for each market, else the oracle itself."""
     queries = []
     for t in tokens:
@@ -383,12 +392,12 @@ def _sources(sandbox: Sandbox, oracle: str, tokens: Sequence[MarketToken], block
             ),
         ]
     answers = read_all(sandbox, queries, block=block)
-    out = []
-    for feed, posted in zip(answers[0::2], answers[1::2], strict=True):
-        # A posted price overrides the feed and stays until the admin posts another.
-        own = feed in (None, NULL_ADDRESS) or bool(posted)
-        out.append(oracle if own else feed)
-    return out
+    feeds, posted = answers[0::2], answers[1::2]
+    sources = [oracle if f in (None, NULL_ADDRESS) else f for f in feeds]
+    specs = inspect_sources(sandbox, sources, block=block)
+    # A posted price overrides the feed and stays until the admin posts another.
+    fixed = OracleSpec(source=checksum(oracle), kind=OracleKind.FIXED)
+    return [fixed if p else specs[s] for s, p in zip(sources, posted, strict=True)]
 
 
 def _price(token: MarketToken, state: _State, caveats: list[str], block: int) -> float:
