@@ -105,6 +105,10 @@ def measure(
         feeds = _feeds(sites)
 
         def read_before() -> None:
+            # An empty block in the place of the executing one: the same number and
+            # time, so that no interest stands between the two readings.
+            place = sandbox.snapshot()
+            sandbox.mine()
             for site in sites:
                 progress.stage("read", f"{site.adapter.name} before execution")
                 market = site.adapter.read(
@@ -112,6 +116,7 @@ def measure(
                 )
                 site.before = share_liquidity(site.today, market)
                 site.parameters = site.adapter.parameters(market)
+            sandbox.revert(place)
 
         progress.stage("execute", "executing again, reading the markets around it")
         trace = governor.execute(sandbox, proposal, feeds=feeds, before_execution=read_before)
