@@ -113,11 +113,12 @@ class ReferenceModel:
 
 
 def engine_named(name: str) -> Engine:
-    """Return an engine: "reference" (plain Python) or "dense" (compiled)."""
+    """Return an engine: "reference" (plain Python), "dense" or "certificate" (compiled)."""
     if name == "reference":
         return ReferenceModel
-    if name == "dense":
-        from evaluator.stress.kernel.model import DenseModel  # loads the compiler only when used
+    if name in ("dense", "certificate"):
+        # Imported here because it loads the compiler.
+        from evaluator.stress.kernel.model import CertificateModel, DenseModel
 
-        return DenseModel
-    raise ConfigurationError(f"no engine {name!r}; there are dense and reference")
+        return DenseModel if name == "dense" else CertificateModel
+    raise ConfigurationError(f"no engine {name!r}; there are certificate, dense and reference")

@@ -102,7 +102,7 @@ def run(
     workers: int | None = None,
     progress: Progress | None = None,
     cancelled: Flag | None = None,
-    engine: str = "dense",
+    engine: str = "certificate",
 ) -> OutcomePair:
     """Run a battery on two readings of a market, on the same paths.
 

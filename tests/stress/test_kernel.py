@@ -10,7 +10,7 @@ from evaluator.stress.battery import Battery, Event
 from evaluator.stress.outcome import Outcome
 
 HOUR = 3600.0
-ENGINES = ["dense"]
+ENGINES = ["dense", "certificate"]
 
 
 def same(reference: Outcome, other: Outcome, rtol=1e-9):

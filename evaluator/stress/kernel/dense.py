@@ -124,7 +124,7 @@ def dense_paths(
                             found += shortfall(tb, amount, i, st)[0]
                         if h < e and not s.absent:
                             for _ in range(s.attempts):
-                                spent = liquidate(
+                                spent, _, _ = liquidate(
                                     tb, s, st, amount, i, h, e, capital, gas, out, bad
                                 )
                                 capital -= spent

@@ -11,7 +11,11 @@ from numpy.typing import NDArray
 from evaluator.market import Market
 from evaluator.stress.battery import Battery
 from evaluator.stress.kernel import layout
+from evaluator.stress.kernel.certificate import certificate_paths
 from evaluator.stress.kernel.dense import dense_paths
+from evaluator.stress.kernel.layout import Table
+from evaluator.stress.kernel.memory import Memory, memory
+from evaluator.stress.kernel.series import Certificates, certificates, typical_moves
 from evaluator.stress.kernel.step import STATE
 from evaluator.stress.ledger import borrowing_power_used
 from evaluator.stress.outcome import Outcome
@@ -70,6 +74,19 @@ class _Scratch:
     amount: FloatArray  # shape (nnz,)
 
 
+_shared = threading.local()
+
+
+def _memory_of_this_thread(c: Certificates, tb: Table, steps: int) -> Memory:
+    """Scratch of the shape asked for, kept by thread so that parameter sets share it."""
+    shape = (len(tb.rows), len(tb.asset), tb.par.shape[1], len(c.used), steps)
+    held: tuple[tuple[int, ...], Memory] | None = getattr(_shared, "memory", None)
+    if held is None or held[0] != shape:
+        held = (shape, memory(*shape))
+        _shared.memory = held
+    return held[1]
+
+
 class DenseModel:
     """A market for the dense loop."""
 
@@ -113,6 +130,62 @@ class DenseModel:
             scratch.history,
             scratch.amount,
             np.ascontiguousarray(relative, dtype=np.float64),
+            results,
+            by_asset,
+        )
+        return outcome_of(
+            results,
+            by_asset,
+            columns=self.columns,
+            universe=self.universe,
+            existing=self.existing,
+            power_used=self.power_used,
+        )
+
+
+class CertificateModel:
+    """A market for the certificate loop."""
+
+    def __init__(
+        self,
+        market: Market,
+        *,
+        columns: IntArray,
+        universe: Universe,
+        battery: Battery,
+        existing: float,
+    ) -> None:
+        self.columns, self.universe, self.existing = columns, universe, existing
+        self.table = layout.table(market, columns, universe, battery)
+        self.settings = layout.settings(market, universe, battery, existing)
+        self.power_used = borrowing_power_used(market)
+        self._certificates: Certificates | None = None
+        self._lock = threading.Lock()
+
+    def _certified(self, relative: FloatArray) -> Certificates:
+        """Certificates at the start, weighted by the moves of the first block that comes.
+
+        The weights decide how fast the loop is, not what it gives.
+        """
+        with self._lock:
+            if self._certificates is None:
+                moves = typical_moves(relative, self.columns)
+                self._certificates = certificates(self.table, self.settings, moves)
+            return self._certificates
+
+    def simulate(self, relative: FloatArray) -> Outcome:
+        """Return the outcome on paths of shape (P, S + 1, U)."""
+        results = np.empty((len(relative), layout.RESULTS))
+        by_asset = np.empty((len(relative), self.table.par.shape[1]))
+        relative = np.ascontiguousarray(relative, dtype=np.float64)
+        c = self._certified(relative)
+        certificate_paths(
+            self.table,
+            self.settings,
+            c,
+            _memory_of_this_thread(c, self.table, relative.shape[1] - 1),
+            np.empty(self.table.par.shape[1]),
+            relative,
             results,
             by_asset,
         )

@@ -160,10 +160,13 @@ def liquidate(
     gas: float,
     out: FloatArray,
     by_asset: FloatArray,
-) -> float:
-    """Liquidate position i once if it pays; return the USD of debt repaid."""
+) -> tuple[float, int, int]:
+    """Liquidate position i once if it pays.
+
+    Return the USD of debt repaid, the collateral asset and the debt asset.
+    """
     if not capital > 0.0:
-        return 0.0
+        return 0.0, -1, -1
     c, nc = -1, -1
     most = 0.0
     for n in range(tb.rows[i, START], tb.rows[i, SPLIT]):
@@ -183,7 +186,7 @@ def liquidate(
             d = int(np.int64(a))
             nd = int(np.int64(n))
     if c < 0 or d < 0:
-        return 0.0
+        return 0.0, -1, -1
     factor = s.close_factor
     if s.full_close_below > 0.0 and h <= s.full_close_below * e:
         factor = 1.0
@@ -215,7 +218,7 @@ def liquidate(
             # largest would at marginal prices.
             most = received * st[MARGINAL, c] * ABOVE - repaid * st[MARGINAL, d] * BELOW
             if not most > gas + s.least_profit:
-                return 0.0
+                return 0.0, -1, -1
         if not repaid > 0.0 or received > st[CASH, c]:
             continue
         q1 = st[Q, c] + received
@@ -253,8 +256,8 @@ def liquidate(
             recognise(tb, st, amount, i, 1.0, out, by_asset)
             for n in range(tb.rows[i, SPLIT], tb.rows[i, END]):
                 amount[n] = 0.0
-        return float(spent)
-    return 0.0
+        return float(spent), c, d
+    return 0.0, -1, -1
 
 
 @inlined

@@ -1,0 +1,403 @@
+"""The certificate loop: most positions are proved healthy instead of being looked at.
+
+It gives what the dense loop gives. A candidate is a position without a valid
+certificate of being healthy (`series`) or of being worth nothing to a
+liquidator (`pending`); only candidates are valued, in ascending order, so that
+events happen and numbers are added up in the dense loop's order.
+
+A path is insolvent when the bad debt that liquidators find exceeds a
+threshold. Certified positions have none as long as market prices stay near the
+oracle's; when they do not, certificates are tried at market prices as well.
+Sleepers are proved solvent in the same way, or bounded by their debt and
+counted only when the bound could matter.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluator.stress.kernel.bits import following, insert, remove
+from evaluator.stress.kernel.compilation import called, entry
+from evaluator.stress.kernel.layout import (
+    BAD_DEBT,
+    BORROWERS,
+    FEE_SHARE,
+    FIRST,
+    FROZEN,
+    INTEREST,
+    ORACLE,
+    ORACLE_START,
+    PRICES,
+    REFILL,
+    RESULTS,
+    SUPPLIERS,
+    WATCHED,
+    Settings,
+    Table,
+)
+from evaluator.stress.kernel.memory import (
+    ASLEEP,
+    AWAKE,
+    COST,
+    COST_FIRST,
+    DOUBTFUL,
+    EARNED,
+    EARNED_FIRST,
+    FREE,
+    GROWTH,
+    HIGHEST,
+    HIGHEST_PENDING,
+    LARGEST,
+    NEXT_FREE,
+    PATHS,
+    PER_SIZE,
+    POINTER,
+    SINCE,
+    SLEEPERS,
+    SOLVENT,
+    TOP_BUCKET,
+    TOUCHED,
+    WOKEN_AT,
+    Memory,
+)
+from evaluator.stress.kernel.pending import (
+    best_margin,
+    certify,
+    debt_bound,
+    fall_asleep,
+    remeasure,
+    scan,
+    set_margin,
+    wake,
+)
+from evaluator.stress.kernel.position import (
+    FLOOR_MARGIN,
+    congestion,
+    linear,
+    liquidate,
+    recognise,
+    rounded,
+    shortfall,
+    top_up,
+    value,
+)
+from evaluator.stress.kernel.series import Certificates
+from evaluator.stress.kernel.step import (
+    PC,
+    PD,
+    XC,
+    XD,
+    accrue,
+    close_step,
+    move_prices,
+    oracle_near_market,
+    refill,
+    report,
+    reset,
+    run_of_suppliers,
+    set_depth,
+    unit_prices,
+)
+
+FloatArray = NDArray[np.float64]
+
+# When sleepers of a pair are woken in the middle of a step, those are as well
+# that would follow if the margin rose by this much more.
+_MARGIN_STEP, _LEAST_MARGIN_STEP = 1.05, 0.002
+
+
+@called
+def start_path(c: Certificates, m: Memory) -> None:
+    """Forget the path before."""
+    m.counter[NEXT_FREE] = 0
+    m.counter[FREE] = -1
+    m.counter[TOUCHED] = 0
+    m.counter[PATHS] += 1
+    m.doubtful[0] = 0.0
+    for series in range(m.limit.shape[1]):
+        p = c.first[series]
+        m.limit[HIGHEST, series] = c.key[p] if p < c.first[series + 1] else -np.inf
+        m.limit[HIGHEST_PENDING, series] = -np.inf
+        m.cursor[POINTER, series] = p
+        if m.cursor[TOP_BUCKET, series] >= 0:
+            m.heads[series] = -1
+            m.cursor[TOP_BUCKET, series] = -1
+    if m.counter[SLEEPERS] == 1:
+        for pair in range(m.sleep_limit.shape[1]):
+            if m.sleep_limit[LARGEST, pair] != 0.0:
+                m.sleep_heads[pair] = -1
+                m.sleep_limit[LARGEST, pair] = 0.0
+        m.counter[SLEEPERS] = 0
+
+
+@called
+def borrowers_act(tb: Table, s: Settings, c: Certificates, m: Memory, out: FloatArray) -> None:
+    """Let those who watch and may be near liquidation decide."""
+    unit_prices(tb, m.state)
+    scan(tb, c, m, PC, PD)
+    i = following(m.word, m.summary, -1)
+    while i >= 0:
+        if tb.rows[i, WATCHED] == 1:
+            top_up(tb, s, m.state, m.amount, i, out)
+        i = following(m.word, m.summary, i)
+
+
+@called
+def received_share(tb: Table, s: Settings, a: int) -> float:
+    """Collateral `a` a liquidator keeps per value repaid, at most over eMode categories."""
+    best = 0.0
+    assets = tb.par.shape[1]
+    for k in range(0, tb.rule.shape[1], assets):
+        bonus = tb.rule[1, k + a]
+        if s.aave:
+            kept = 1.0 + bonus - bonus * tb.par[FEE_SHARE, a]
+        else:
+            kept = (1.0 + bonus) * (1.0 - tb.par[FEE_SHARE, a])
+        best = max(best, kept)
+    return best
+
+
+@called
+def wake_for_the_step(m: Memory, growth: float, least: float) -> None:
+    """Wake the sleepers that could pay at the step's first margins."""
+    assets = m.state.shape[1]
+    half = assets * assets
+    for j in range(assets):
+        for k in range(assets):
+            pair = j * assets + k
+            kappa = m.margin[EARNED, j] - m.margin[COST, k]
+            m.sleep_limit[PER_SIZE, pair] = kappa * m.margin[GROWTH, k]
+            m.sleep_limit[PER_SIZE, half + pair] = kappa * growth
+            m.sleep_limit[WOKEN_AT, pair] = kappa
+            m.sleep_limit[WOKEN_AT, half + pair] = kappa
+    for pair in range(2 * half):
+        per_size = m.sleep_limit[PER_SIZE, pair]
+        if m.sleep_limit[LARGEST, pair] * per_size > least:
+            wake(m, pair, least / per_size, -1)
+
+
+@called
+def wake_in_between(
+    m: Memory, collateral: int, debt: int, growth: float, least: float, beyond: int
+) -> None:
+    """Wake later sleepers of a pair whose margin rose within the step."""
+    assets = m.state.shape[1]
+    kappa = m.margin[EARNED, collateral] - m.margin[COST, debt]
+    for several in range(2):
+        pair = several * assets * assets + collateral * assets + debt
+        if not kappa > m.sleep_limit[WOKEN_AT, pair]:
+            continue
+        factor = growth if several == 1 else m.margin[GROWTH, debt]
+        further = kappa * _MARGIN_STEP + _LEAST_MARGIN_STEP
+        if further > 0.0 and m.sleep_limit[LARGEST, pair] * further * factor > least:
+            wake(m, pair, least / (further * factor), beyond)
+        m.sleep_limit[WOKEN_AT, pair] = further
+
+
+@called
+def doubtful_shortfall(tb: Table, m: Memory, t: int) -> float:
+    """Bad debt of the sleepers that were not looked at in step t, USD."""
+    total = 0.0
+    for u in range(m.counter[TOUCHED]):
+        i = m.touched[u]
+        if m.position[i, ASLEEP] == DOUBTFUL and m.position[i, SINCE] < t:
+            total += shortfall(tb, m.amount, i, m.state)[0]
+    return total
+
+
+@called
+def liquidations(
+    tb: Table,
+    s: Settings,
+    c: Certificates,
+    m: Memory,
+    received: FloatArray,
+    highest: float,
+    path: FloatArray,
+    t: int,
+    out: FloatArray,
+    by_asset: FloatArray,
+) -> None:
+    """The liquidation event of step t."""
+    st = m.state
+    unit_prices(tb, st)
+    scan(tb, c, m, PC, PD)
+    tracking = out[FIRST] < 0.0
+    near = True
+    if tracking:
+        near = oracle_near_market(st, highest)
+        if not near:
+            scan(tb, c, m, XC, XD)
+    found = out[BAD_DEBT]
+    i = following(m.word, m.summary, -1)
+    if i >= 0 or m.counter[SLEEPERS] == 1:
+        assets = st.shape[1]
+        gas, capital = congestion(s, path, t)
+        least = np.inf if s.absent else (gas + s.least_profit) * (1.0 - 1e-9)
+        growth = 0.0
+        market_growth = 0.0
+        for a in range(assets):
+            set_margin(tb, m, a, received[a])
+            m.margin[EARNED_FIRST, a] = m.margin[EARNED, a]
+            m.margin[COST_FIRST, a] = m.margin[COST, a]
+            m.margin[GROWTH, a] = st[PD, a] / tb.par[ORACLE_START, a]
+            growth = max(growth, m.margin[GROWTH, a])
+            market_growth = max(market_growth, st[XD, a] / tb.par[ORACLE_START, a])
+        unseen = m.doubtful[0] * market_growth * 1.000001
+        if m.counter[SLEEPERS] == 1:
+            wake_for_the_step(m, growth, least)
+            i = following(m.word, m.summary, -1)
+        while i >= 0:
+            watched = tb.rows[i, WATCHED] == 1
+            bound = debt_bound(tb, c, m, i, growth)
+            looked_at = True
+            if (
+                not tracking
+                and not watched
+                and bound * best_margin(tb, m, i, EARNED, COST) <= least
+            ):
+                looked_at = False
+                if bound * best_margin(tb, m, i, EARNED_FIRST, COST_FIRST) <= least and fall_asleep(
+                    tb, c, m, i, SOLVENT, t
+                ):
+                    remove(m.word, m.summary, i)
+            if looked_at:
+                v, h, e = linear(tb, m.amount, i, st, PC, PD)
+                safe = h - FLOOR_MARGIN * v >= e
+                if not safe:
+                    h = rounded(s.aave, v, h)
+                    safe = not h < e
+                    if tracking:
+                        found += shortfall(tb, m.amount, i, st)[0]
+                elif tracking and not near:
+                    found += shortfall(tb, m.amount, i, st)[0]
+                acted = False
+                if not safe and not s.absent:
+                    for _ in range(s.attempts):
+                        spent, sold, bought = liquidate(
+                            tb, s, st, m.amount, i, h, e, capital, gas, out, by_asset
+                        )
+                        capital -= spent
+                        if spent <= 0.0:
+                            break
+                        acted = True
+                        set_margin(tb, m, sold, received[sold])
+                        set_margin(tb, m, bought, received[bought])
+                        if m.counter[SLEEPERS] == 1:
+                            for a in range(assets):
+                                wake_in_between(m, bought, a, growth, least, i)
+                                wake_in_between(m, a, sold, growth, least, i)
+                        _, h, e = value(tb, s.aave, m.amount, i, st, PC, PD)
+                        if not h < e:
+                            break
+                    safe = not h < e
+                    if acted:
+                        remeasure(tb, m, i)
+                if safe:
+                    if e <= 0.0 or certify(tb, c, m, i, 0.0, c.level[i]):
+                        remove(m.word, m.summary, i)
+                elif not acted and not watched:
+                    idle = bound * best_margin(tb, m, i, EARNED_FIRST, COST_FIRST) <= least
+                    if idle:
+                        how = SOLVENT
+                        if tracking and not certify(tb, c, m, i, highest, 1.0):
+                            how = DOUBTFUL
+                        if fall_asleep(tb, c, m, i, how, t):
+                            remove(m.word, m.summary, i)
+                if capital <= 0.0 and not tracking:
+                    break
+            i = following(m.word, m.summary, i)
+        if tracking and found + unseen - s.existing > s.threshold >= found - s.existing:
+            found += doubtful_shortfall(tb, m, t)
+    if tracking and found - s.existing > s.threshold:
+        out[FIRST] = float(t)
+
+
+@called
+def horizon(
+    tb: Table,
+    s: Settings,
+    c: Certificates,
+    m: Memory,
+    steps: int,
+    out: FloatArray,
+    by_asset: FloatArray,
+) -> None:
+    """Count what is left without collateral, and leave no candidate behind."""
+    unit_prices(tb, m.state)
+    scan(tb, c, m, XC, XD)
+    for u in range(m.counter[TOUCHED]):
+        i = m.touched[u]
+        if m.position[i, ASLEEP] != AWAKE:
+            insert(m.word, m.summary, i)
+    i = following(m.word, m.summary, -1)
+    while i >= 0:
+        short, e = shortfall(tb, m.amount, i, m.state)
+        if short > 0.0:
+            recognise(tb, m.state, m.amount, i, short / e, out, by_asset)
+        remove(m.word, m.summary, i)
+        i = following(m.word, m.summary, i)
+    if out[FIRST] < 0.0 and out[BAD_DEBT] - s.existing > s.threshold:
+        out[FIRST] = float(steps)
+
+
+@entry
+def certificate_paths(
+    tb: Table,
+    s: Settings,
+    c: Certificates,
+    m: Memory,
+    received: FloatArray,
+    relative: FloatArray,
+    results: FloatArray,
+    by_asset: FloatArray,
+) -> None:
+    """Run the paths of `relative`, shape (P, S + 1, U), into `results` and `by_asset`.
+
+    `results` has shape (P, RESULTS), `by_asset` (P, A); `received` (A,) is
+    scratch.
+    """
+    S = relative.shape[1] - 1
+    highest = 0.0
+    for k in range(tb.rule.shape[1]):
+        highest = max(highest, tb.rule[0, k])
+    for a in range(len(received)):
+        received[a] = received_share(tb, s, a)
+    for p in range(relative.shape[0]):
+        path = relative[p]
+        out = results[p]
+        bad = by_asset[p]
+        for k in range(RESULTS):
+            out[k] = 0.0
+        out[FIRST] = -1.0
+        for a in range(len(bad)):
+            bad[a] = 0.0
+        reset(tb, m.state, m.history)
+        start_path(c, m)
+        now = 0
+        for t in range(1, S + 1):
+            frozen = False
+            set_depth(tb, s, m.state, path, t)
+            for k in range(len(tb.order)):
+                event = tb.order[k]
+                if event == REFILL:
+                    refill(s, m.state)
+                elif event == PRICES:
+                    move_prices(tb, m.state, m.history, path, t)
+                    now = t
+                elif event == ORACLE:
+                    report(tb, m.state, m.history, now, t)
+                elif event == INTEREST:
+                    accrue(tb, s, m.state, out)
+                elif event == SUPPLIERS:
+                    frozen = run_of_suppliers(s, m.state)
+                elif event == BORROWERS:
+                    if s.watching:
+                        borrowers_act(tb, s, c, m, out)
+                else:
+                    liquidations(tb, s, c, m, received, highest, path, t, out, bad)
+            frozen |= close_step(m.state, out)
+            if frozen:
+                out[FROZEN] += 1.0
+        horizon(tb, s, c, m, S, out, bad)

@@ -1,0 +1,111 @@
+"""Working memory of the certificate loop, one set per thread, reused by every path.
+
+Nothing here is cleared by position between paths: what a path wrote is told
+apart by its epoch, and pending keys of positions that moved on by a version.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluator.stress.kernel.series import BUCKETS
+from evaluator.stress.kernel.step import STATE
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+# Buckets of sleeping positions, by the binary exponent of their debt in USD.
+SIZES = 48
+SMALLEST_EXPONENT = -12
+
+# Columns of Memory.position.
+VERSION, EPOCH, ASLEEP, SINCE = range(4)
+
+# Values of ASLEEP: proved solvent (or nobody asks any more), or possibly not.
+AWAKE, SOLVENT, DOUBTFUL = range(3)
+
+# Columns of Memory.pool.
+OWNER, STAMP, NEXT = range(3)
+
+# Rows of Memory.cursor.
+POINTER, TOP_BUCKET = range(2)
+# Rows of Memory.limit.
+HIGHEST, HIGHEST_PENDING = range(2)
+
+# Rows of Memory.margin. The first two hold at the moment, the last two at the step's start.
+(
+    EARNED,  # USD a liquidator gets per USD repaid and this collateral, at most
+    COST,  # USD it costs to buy a USD of this debt, at least
+    GROWTH,  # price of a unit of this debt over the oracle's price at the start
+    EARNED_FIRST,
+    COST_FIRST,
+) = range(5)
+
+# Rows of Memory.sleep_limit.
+LARGEST, PER_SIZE, WOKEN_AT = range(3)
+
+# Cells of Memory.counter.
+(
+    NEXT_FREE,  # entry of the pool never used so far
+    FREE,  # head of the list of entries given back, -1 for none
+    TOUCHED,  # positions copied on this path
+    SLEEPERS,  # whether somebody may be asleep
+    PATHS,  # number of paths run, the epoch
+) = range(5)
+
+
+class Memory(NamedTuple):
+    """Scratch arrays. N positions, L series, U debt assets in use, A reserves."""
+
+    state: FloatArray  # shape (STATE, A), see step.Q and following
+    history: FloatArray  # shape (S + 1, A); USD, market prices with impact
+    amount: FloatArray  # shape (nnz,); rows are copied from the table when first touched
+    position: NDArray[np.int32]  # shape (N, 4), see VERSION and following
+    size: FloatArray  # shape (N,); USD of debt at the start's prices, at most
+    touched: NDArray[np.int32]  # shape (N,); positions copied on this path
+    word: NDArray[np.uint64]  # candidates: bit per position
+    summary: NDArray[np.uint64]  # bit per word
+    limit: FloatArray  # shape (2, L), see HIGHEST and following
+    cursor: IntArray  # shape (2, L), see POINTER and following
+    heads: NDArray[np.int32]  # shape (L, BUCKETS); first pending key of each bucket
+    sleep_heads: NDArray[np.int32]  # shape (2 A A, SIZES); first sleeper of each bucket
+    sleep_limit: FloatArray  # shape (3, 2 A A), see LARGEST and following
+    pool_key: FloatArray  # shape (entries,); key, or size of a sleeper
+    pool: NDArray[np.int32]  # shape (entries, 4), see OWNER and following
+    prices: FloatArray  # shape (2 A,); pc, then -pd
+    margin: FloatArray  # shape (5, A), see EARNED and following
+    doubtful: FloatArray  # shape (1,); size of all DOUBTFUL sleepers together
+    violated: IntArray  # shape (L,)
+    counter: IntArray  # shape (5,), see NEXT_FREE and following
+
+
+def memory(positions: int, entries: int, assets: int, groups: int, steps: int) -> Memory:
+    """Allocate scratch for books of this shape."""
+    series = groups * 2 * assets
+    words = (positions + 63) // 64 + 1
+    pool = 12 * entries + 4096
+    return Memory(
+        state=np.zeros((STATE, assets)),
+        history=np.zeros((steps + 1, assets)),
+        amount=np.zeros(entries),
+        position=np.zeros((max(positions, 1), 4), dtype=np.int32),
+        size=np.zeros(positions),
+        touched=np.zeros(positions, dtype=np.int32),
+        word=np.zeros(words, dtype=np.uint64),
+        summary=np.zeros((words + 63) // 64, dtype=np.uint64),
+        limit=np.zeros((2, series)),
+        cursor=np.full((2, series), BUCKETS - 1, dtype=np.int64),
+        heads=np.full((series, BUCKETS), -1, dtype=np.int32),
+        sleep_heads=np.full((2 * assets * assets, SIZES), -1, dtype=np.int32),
+        sleep_limit=np.zeros((3, 2 * assets * assets)),
+        pool_key=np.zeros(pool),
+        pool=np.zeros((pool, 4), dtype=np.int32),
+        prices=np.zeros(2 * assets),
+        margin=np.zeros((5, assets)),
+        doubtful=np.zeros(1),
+        violated=np.zeros(max(series, 1), dtype=np.int64),
+        counter=np.zeros(5, dtype=np.int64),
+    )

@@ -1,0 +1,386 @@
+"""Pending certificates and sleepers of one path, compiled; see `series` for the mathematics.
+
+Healthy positions wait in the series of their certificate until a price falls
+below their key. Positions nobody can earn on wait by size of debt in the list
+of each (collateral, debt) pair until the pair's margin pays for gas: for any
+size r of a liquidation
+
+    profit <= r kappa - gas,    kappa = received_c m_c / o_c - m_d / o_d
+
+with m marginal market prices, o oracle prices, received_c the collateral per
+value repaid that the liquidator keeps. This holds because proceeds are concave
+and costs convex in size.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluator.stress.kernel.bits import insert
+from evaluator.stress.kernel.compilation import inlined
+from evaluator.stress.kernel.layout import CATEGORY, END, OPEN, ORACLE_START, SPLIT, START, Table
+from evaluator.stress.kernel.memory import (
+    ASLEEP,
+    AWAKE,
+    COST,
+    DOUBTFUL,
+    EARNED,
+    EPOCH,
+    FREE,
+    GROWTH,
+    HIGHEST,
+    HIGHEST_PENDING,
+    LARGEST,
+    NEXT,
+    NEXT_FREE,
+    OWNER,
+    PATHS,
+    POINTER,
+    SINCE,
+    SIZES,
+    SLEEPERS,
+    SMALLEST_EXPONENT,
+    STAMP,
+    TOP_BUCKET,
+    TOUCHED,
+    VERSION,
+    Memory,
+)
+from evaluator.stress.kernel.position import ABOVE, BELOW
+from evaluator.stress.kernel.series import BUCKETS, ROUNDING, Certificates
+from evaluator.stress.kernel.step import MARGINAL, ORACLE_PRICE, PC, PD
+
+FloatArray = NDArray[np.float64]
+
+
+@inlined
+def bucket(key: float, low: float, scale: float) -> int:
+    """Bucket of a key in its series; the outermost hold everything beyond."""
+    z = (key - low) * scale
+    if z < 0.0:
+        return 0
+    if z > BUCKETS - 1.0:
+        return BUCKETS - 1
+    return int(z)
+
+
+@inlined
+def size_bucket(size: float) -> int:
+    """Bucket of a sleeper by the binary exponent of its size."""
+    e = int((np.float64(size).view(np.int64) >> np.int64(52)) - 1023 - SMALLEST_EXPONENT)
+    if e < 0:
+        return 0
+    if e > SIZES - 1:
+        return SIZES - 1
+    return e
+
+
+@inlined
+def take(m: Memory) -> int:
+    """A free entry of the pool, or -1 when there is none."""
+    x = m.counter[FREE]
+    if x >= 0:
+        m.counter[FREE] = m.pool[x, NEXT]
+        return int(x)
+    x = m.counter[NEXT_FREE]
+    if x >= len(m.pool_key):
+        return -1
+    m.counter[NEXT_FREE] = x + 1
+    return int(x)
+
+
+@inlined
+def give_back(m: Memory, x: int) -> None:
+    """Return an entry to the pool."""
+    m.pool[x, NEXT] = m.counter[FREE]
+    m.counter[FREE] = x
+
+
+@inlined
+def room_in_pool(m: Memory, entries: int) -> bool:
+    """Whether the pool is sure to hold that many more entries."""
+    return bool(m.counter[NEXT_FREE] + entries <= len(m.pool_key))
+
+
+@inlined
+def touch(tb: Table, c: Certificates, m: Memory, i: int) -> None:
+    """Copy a position for this path if that was not done yet, and make it a candidate."""
+    if m.position[i, EPOCH] != m.counter[PATHS]:
+        m.position[i, EPOCH] = m.counter[PATHS]
+        m.position[i, ASLEEP] = AWAKE
+        m.touched[m.counter[TOUCHED]] = i
+        m.counter[TOUCHED] += 1
+        for n in range(tb.rows[i, START], tb.rows[i, END]):
+            m.amount[n] = tb.amount[n]
+        m.size[i] = c.size[i]
+        insert(m.word, m.summary, i)
+
+
+@inlined
+def rouse(m: Memory, i: int) -> None:
+    """Make a candidate of a position that was waiting somewhere."""
+    if m.position[i, ASLEEP] == DOUBTFUL:
+        m.doubtful[0] -= m.size[i]
+    m.position[i, VERSION] += 1
+    m.position[i, ASLEEP] = AWAKE
+    insert(m.word, m.summary, i)
+
+
+@inlined
+def certify(tb: Table, c: Certificates, m: Memory, i: int, single: float, level: float) -> bool:
+    """Put position i's certificate among the pending ones; False if it has none.
+
+    It proves collateral weighted by `weight` >= `level` times debt. With
+    `single` > 0 that is the weight of every collateral.
+    """
+    start = tb.rows[i, START]
+    split = tb.rows[i, SPLIT]
+    end = tb.rows[i, END]
+    if not room_in_pool(m, int(np.int64(end - start))):
+        return False
+    k = tb.rows[i, CATEGORY]
+    several = 1 if split - start > 1 else 0
+    h = 0.0
+    e = 0.0
+    largest = -1.0
+    n = np.uint64(0)
+    for x in range(split, end):
+        a = np.uint64(tb.asset[x])
+        worth = m.amount[x] * m.state[PD, a]
+        e += worth
+        if worth > largest:
+            largest = worth
+            n = a
+    g = c.group[n]
+    total = 0.0
+    for x in range(start, split):
+        a = np.uint64(tb.asset[x])
+        lt = single if single > 0.0 else c.weight[several, k + a]
+        worth = m.amount[x] * m.state[PC, a] * lt
+        h += worth
+        total += worth * c.spread[g, a]
+    for x in range(split, end):
+        a = np.uint64(tb.asset[x])
+        if a != n:
+            total += level * m.amount[x] * m.state[PD, a] * c.spread[g, a]
+    margin = h - level * e - ROUNDING * (h + level * e)
+    if not margin > 0.0 or not total > 0.0:
+        return False
+    room = margin / total
+    base = 1.0 / m.state[PD, n]
+    assets = m.state.shape[1]
+    stamp = m.position[i, VERSION]
+    for x in range(start, end):
+        if m.amount[x] <= 0.0:
+            continue
+        asset = int(np.int64(tb.asset[x]))
+        if x < split:
+            key = m.state[PC, asset] * base * (1.0 - room * c.spread[g, asset])
+            if key <= 0.0:
+                continue
+            series = g * 2 * assets + asset
+        else:
+            if np.uint64(asset) == n:
+                continue
+            key = -m.state[PD, asset] * base * (1.0 + room * c.spread[g, asset])
+            series = g * 2 * assets + assets + asset
+        b = bucket(key, c.grid[0, series], c.grid[1, series])
+        entry = take(m)
+        m.pool_key[entry] = key
+        m.pool[entry, OWNER] = i
+        m.pool[entry, STAMP] = stamp
+        m.pool[entry, NEXT] = m.heads[series, b]
+        m.heads[series, b] = entry
+        m.cursor[TOP_BUCKET, series] = max(b, m.cursor[TOP_BUCKET, series])
+        m.limit[HIGHEST_PENDING, series] = max(key, m.limit[HIGHEST_PENDING, series])
+        m.limit[HIGHEST, series] = max(key, m.limit[HIGHEST, series])
+    return True
+
+
+@inlined
+def open_series(tb: Table, c: Certificates, m: Memory, series: int, y: float) -> None:
+    """Make candidates of all whose key in a series is above its value y."""
+    p = m.cursor[POINTER, series]
+    end = c.first[series + 1]
+    while p < end and c.key[p] > y:
+        touch(tb, c, m, c.owner[p])
+        p += 1
+    m.cursor[POINTER, series] = p
+    if y < m.limit[HIGHEST_PENDING, series]:
+        low = c.grid[0, series]
+        scale = c.grid[1, series]
+        lowest = bucket(y, low, scale)
+        b = m.cursor[TOP_BUCKET, series]
+        top = -np.inf
+        while b >= lowest:
+            x = m.heads[series, b]
+            kept = np.int32(-1)
+            while x >= 0:
+                after = m.pool[x, NEXT]
+                i = m.pool[x, OWNER]
+                if m.pool[x, STAMP] != m.position[i, VERSION]:
+                    give_back(m, x)
+                elif m.pool_key[x] > y:
+                    rouse(m, i)
+                    give_back(m, x)
+                else:
+                    top = max(top, m.pool_key[x])
+                    m.pool[x, NEXT] = kept
+                    kept = x
+                x = after
+            m.heads[series, b] = kept
+            if kept >= 0:
+                break
+            b -= 1
+        while b >= 0 and m.heads[series, b] < 0:
+            b -= 1
+        m.cursor[TOP_BUCKET, series] = b
+        if b >= 0 and b < lowest:
+            top = low + (b + 1) / scale
+            top += 1e-9 * abs(top)
+        m.limit[HIGHEST_PENDING, series] = top
+    highest = m.limit[HIGHEST_PENDING, series]
+    if p < end and c.key[p] > highest:
+        highest = c.key[p]
+    m.limit[HIGHEST, series] = highest
+
+
+@inlined
+def scan(tb: Table, c: Certificates, m: Memory, pc: int, pd: int) -> int:
+    """Open every series that is below its highest key; return how many there were.
+
+    `pc` and `pd` are the rows of the state that hold the prices to test.
+    """
+    assets = m.state.shape[1]
+    both = 2 * assets
+    for a in range(assets):
+        m.prices[a] = m.state[pc, a]
+        m.prices[assets + a] = -m.state[pd, a]
+    found = 0
+    for g in range(len(c.used)):
+        numeraire = m.state[pd, c.used[g]]
+        at = g * both
+        below = 0
+        for a in range(both):
+            below += m.prices[a] < m.limit[HIGHEST, at + a] * numeraire
+        if below > 0:
+            for a in range(both):
+                if m.prices[a] < m.limit[HIGHEST, at + a] * numeraire:
+                    m.violated[found] = at + a
+                    found += 1
+    for v in range(found):
+        series = m.violated[v]
+        g = series // both
+        open_series(tb, c, m, series, m.prices[series - g * both] / m.state[pd, c.used[g]])
+    return found
+
+
+@inlined
+def fall_asleep(tb: Table, c: Certificates, m: Memory, i: int, how: int, t: int) -> bool:
+    """Put position i into the lists of its pairs; False if the pool is full.
+
+    `how` is SOLVENT or DOUBTFUL, `t` the step.
+    """
+    start = tb.rows[i, START]
+    split = tb.rows[i, SPLIT]
+    end = tb.rows[i, END]
+    size = m.size[i]
+    if not size > 0.0:
+        return True  # owes nothing: nothing can ever happen
+    if not room_in_pool(m, int(np.int64((split - start) * (end - split)))):
+        return False
+    assets = m.state.shape[1]
+    offset = 0 if c.kind[i] == 1 else assets * assets
+    b = size_bucket(size)
+    for j in range(start, split):
+        if m.amount[j] <= 0.0:
+            continue
+        for k in range(split, end):
+            if m.amount[k] <= 0.0:
+                continue
+            pair = offset + np.int64(tb.asset[j]) * assets + np.int64(tb.asset[k])
+            x = take(m)
+            m.pool_key[x] = size
+            m.pool[x, OWNER] = i
+            m.pool[x, STAMP] = m.position[i, VERSION]
+            m.pool[x, NEXT] = m.sleep_heads[pair, b]
+            m.sleep_heads[pair, b] = x
+            m.sleep_limit[LARGEST, pair] = max(size, m.sleep_limit[LARGEST, pair])
+    m.position[i, ASLEEP] = how
+    m.position[i, SINCE] = t
+    if how == DOUBTFUL:
+        m.doubtful[0] += size
+    m.counter[SLEEPERS] = 1
+    return True
+
+
+@inlined
+def wake(m: Memory, pair: int, least: float, beyond: int) -> None:
+    """Make candidates of a pair's sleepers above a size, those after position `beyond` only."""
+    lowest = size_bucket(least)
+    largest = 0.0
+    b = SIZES - 1
+    while b >= 0 and (b >= lowest or largest == 0.0):
+        x = m.sleep_heads[pair, b]
+        kept = np.int32(-1)
+        while x >= 0:
+            after = m.pool[x, NEXT]
+            i = m.pool[x, OWNER]
+            if m.pool[x, STAMP] != m.position[i, VERSION]:
+                give_back(m, x)
+            elif m.pool_key[x] > least and i > beyond:
+                rouse(m, i)
+                give_back(m, x)
+            else:
+                largest = max(largest, m.pool_key[x])
+                m.pool[x, NEXT] = kept
+                kept = x
+            x = after
+        m.sleep_heads[pair, b] = kept
+        b -= 1
+    m.sleep_limit[LARGEST, pair] = largest
+
+
+@inlined
+def set_margin(tb: Table, m: Memory, a: int, received: float) -> None:
+    """Bound what an asset earns as collateral and costs as debt, at its marginal price.
+
+    `received` is the collateral a liquidator keeps per value repaid, at most.
+    """
+    if tb.whole[OPEN, a] == 1:
+        ratio = m.state[MARGINAL, a] / m.state[ORACLE_PRICE, a]
+        m.margin[EARNED, a] = received * ratio * ABOVE
+        m.margin[COST, a] = ratio * BELOW
+    else:
+        m.margin[EARNED, a] = 0.0
+        m.margin[COST, a] = np.inf
+
+
+@inlined
+def best_margin(tb: Table, m: Memory, i: int, earned_row: int, cost_row: int) -> float:
+    """The most a USD repaid can earn before gas on any pair of position i, at most."""
+    earned = 0.0
+    cost = np.inf
+    for x in range(tb.rows[i, START], tb.rows[i, SPLIT]):
+        earned = max(earned, m.margin[earned_row, np.uint64(tb.asset[x])])
+    for x in range(tb.rows[i, SPLIT], tb.rows[i, END]):
+        cost = min(cost, m.margin[cost_row, np.uint64(tb.asset[x])])
+    return float(earned - cost)
+
+
+@inlined
+def debt_bound(tb: Table, c: Certificates, m: Memory, i: int, growth: float) -> float:
+    """USD that position i owes at oracle prices, at most."""
+    if c.kind[i] == 1:
+        return float(m.size[i] * m.margin[GROWTH, np.uint64(tb.asset[tb.rows[i, SPLIT]])])
+    return float(m.size[i] * growth)
+
+
+@inlined
+def remeasure(tb: Table, m: Memory, i: int) -> None:
+    """Bound position i's debt again after part of it was repaid."""
+    total = 0.0
+    for x in range(tb.rows[i, SPLIT], tb.rows[i, END]):
+        total += m.amount[x] * tb.par[ORACLE_START, np.uint64(tb.asset[x])]
+    m.size[i] = total * (1.0 + 1e-9)
