@@ -38,13 +38,16 @@ class Journey:
         if text not in self.notes:
             self.notes.append(text)
 
+    def fund(self, sender: str, wei: int) -> None:
+        """See that `sender` holds what it may have to send along."""
+        if self.sandbox.get_balance(sender) < wei:
+            self.sandbox.set_balance(sender, wei)
+            self.note(f"{sender} was given {wei} wei to send along")
+
     def send(
         self, name: str, detail: str, sender: str, to: str, calldata: bytes, *, value: int = 0
     ) -> Receipt:
         """Send a transaction and record it, also if it reverts (then the revert is raised)."""
-        if value > 0 and self.sandbox.get_balance(sender) < value:
-            self.sandbox.set_balance(sender, value)
-            self.note(f"{sender} was given the {value} wei it sends along")
         try:
             receipt = self.sandbox.send(sender, to, calldata, value=value)
         except TransactionReverted as error:

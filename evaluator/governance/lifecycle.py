@@ -20,7 +20,7 @@ from evaluator.governance.journey import Journey
 from evaluator.governance.proposal import Proposal, ProposalState
 from evaluator.governance.trace import ExecutionTrace, ExecutionWay
 from evaluator.governance.tracing import Effects, read_effects
-from evaluator.governance.waiting import run_due, run_queued, value_needed
+from evaluator.governance.waiting import run_due, run_queued, send_execution
 
 MAX_STEPS = 16  # a lifecycle has at most seven
 
@@ -226,14 +226,7 @@ def _by_governor(
     reason, receipts = "", []
     try:
         receipts.append(
-            journey.send(
-                "execute",
-                "through the governor",
-                journey.anyone(proposal),
-                governor.address,
-                governor.execute_call(proposal),
-                value=value_needed(governor, sandbox, proposal),
-            )
+            send_execution(governor, journey, proposal, "execute", "through the governor")
         )
     except TransactionReverted as error:
         # Compound's timelock swallows the reason: ask the calls one by one.

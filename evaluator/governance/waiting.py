@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evaluator.chain.sandbox import Sandbox
+from evaluator.chain.receipts import Receipt
 from evaluator.errors import TransactionReverted
 from evaluator.governance.family import LifecycleGovernor
 from evaluator.governance.journey import Journey
@@ -57,22 +57,38 @@ def _run(governor: LifecycleGovernor, journey: Journey, other: Proposal) -> None
     journey.tried.add(other.proposal_id)
     journey.refresh_feeds()
     try:
-        journey.send(
+        send_execution(
+            governor,
+            journey,
+            other,
             "execute first",
             f"proposal {other.proposal_id}, queued before it",
-            journey.anyone(other),
-            governor.address,
-            governor.execute_call(other),
-            value=value_needed(governor, journey.sandbox, other),
         )
         journey.executed_first.append(other.proposal_id)
     except TransactionReverted as error:
         journey.note(f"proposal {other.proposal_id}, queued before it, reverts: {error.reason}")
 
 
-def value_needed(governor: LifecycleGovernor, sandbox: Sandbox, proposal: Proposal) -> int:
-    """Wei to send along: what the calls need and the timelock does not hold."""
+def send_execution(
+    governor: LifecycleGovernor, journey: Journey, proposal: Proposal, name: str, detail: str
+) -> Receipt:
+    """Execute a proposal through its governor, with the value its calls need.
+
+    Raises `TransactionReverted`.
+    """
+    sandbox = journey.sandbox
+    sender, calldata = journey.anyone(proposal), governor.execute_call(proposal)
     needed = sum(action.value for action in proposal.raw_actions)
-    if needed == 0:
-        return 0
-    return max(needed - sandbox.get_balance(governor.executor(sandbox, proposal)), 0)
+    value = max(needed - sandbox.get_balance(governor.executor(sandbox, proposal)), 0)
+    if needed:
+        # A timelock of OpenZeppelin's spends what it holds; Compound's governor hands on
+        # what comes with the execution, however much its timelock holds.
+        journey.fund(sender, needed)
+        for amount in dict.fromkeys((value, needed)):
+            try:
+                sandbox.call(governor.address, calldata, sender=sender, value=amount)
+            except TransactionReverted:
+                continue
+            value = amount
+            break
+    return journey.send(name, detail, sender, governor.address, calldata, value=value)

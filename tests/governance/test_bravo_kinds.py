@@ -62,6 +62,21 @@ def test_a_governor_alpha_is_carried_through(
     assert not trace.changed_nothing
 
 
+@pytest.mark.parametrize("held", [0, 10 * WAD])
+def test_value_goes_through_an_alpha_whatever_its_timelock_holds(
+    sandbox: Sandbox, alpha: tuple[Contract, Contract], held: int
+) -> None:
+    contract, timelock = alpha
+    receiver = "0x" + "99" * 20
+    sandbox.set_balance(timelock.address, held)
+    governor = open_governor(sandbox, contract.address)
+    proposal = governor.adopt(sandbox, draft((receiver, 3 * WAD, b""), description="Pay"))
+    trace = governor.execute(sandbox, proposal)
+    assert (trace.way, trace.succeeded) == (ExecutionWay.LIFECYCLE, True), trace.revert_reason
+    assert sandbox.get_balance(receiver) == 3 * WAD
+    assert sandbox.get_balance(timelock.address) == held
+
+
 def test_a_governor_alpha_has_no_proposal_nought(
     sandbox: Sandbox, alpha: tuple[Contract, Contract]
 ) -> None:
