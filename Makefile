@@ -33,7 +33,7 @@ $(VENV)/.ready: requirements.lock pyproject.toml contracts/package-lock.json
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock && \
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e . ; \
 	fi
-	@$(BIN)/python -m evaluator.chain.setup
+	@$(BIN)/seatrial setup
 	@touch $(VENV)/.ready
 
 demo: setup ## Evaluate a real proposal on the embedded chain and leave a report in reports/

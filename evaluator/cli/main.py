@@ -14,7 +14,7 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 import evaluator
-from evaluator.cli import doctor, evaluation, reports
+from evaluator.cli import doctor, evaluation, preparation, reports
 from evaluator.errors import SeatrialError
 
 USAGE = 64  # a wrong argument; 2 means CAUTION
@@ -60,6 +60,7 @@ app.command(rich_help_panel=_REPORTS)(reports.verify)
 app.command(rich_help_panel=_REPORTS)(reports.explain)
 app.command(rich_help_panel=_REPORTS)(reports.compare)
 app.command(rich_help_panel=_MACHINE)(doctor.doctor)
+app.command(rich_help_panel=_MACHINE)(preparation.setup)
 
 
 def _say(text: str) -> None:
