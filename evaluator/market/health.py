@@ -35,7 +35,7 @@ def debt_value(market: Market, prices: FloatArray | None = None) -> FloatArray:
 def weighted_collateral(market: Market, prices: FloatArray | None = None) -> FloatArray:
     """Return each account's collateral weighted by liquidation thresholds, USD, shape (N,).
 
-    Aave V3 (GenericLogic.calculateUserAccountData) rounds the average
+    Aave core-v3 (GenericLogic.calculateUserAccountData) rounds the average
     threshold of an account down to a basis point, over the collateral whose
     reserve has a threshold at all; Compound V2
     (Comptroller.getHypotheticalAccountLiquidityInternal) does not round.
@@ -48,6 +48,8 @@ def weighted_collateral(market: Market, prices: FloatArray | None = None) -> Flo
     own = np.array([r.parameters.liquidation_threshold for r in market.reserves])
     value = np.where(own[c.asset] > 0.0, value, 0.0)
     weighted = _row_sums(c.indptr, value * threshold)
+    if not market.whole_basis_points:
+        return weighted
     total = _row_sums(c.indptr, value)
     average = np.divide(weighted, total, out=np.zeros_like(total), where=total > 0.0)
     return total * (np.floor(average * 1e4 + _AVERAGE_EPSILON) / 1e4)

@@ -136,11 +136,11 @@ def largest_liquidation(
         return NOTHING
     debt_price, collateral_price = float(p[debt_asset]), float(p[collateral_asset])
     category = int(book.emode[position])
-    own = next((e.price for e in market.emodes if e.category == category), 0.0)
-    if prices is None and own > 0.0:
-        debt_price = own
-        if reserve_out.parameters.emode_category == category:
-            collateral_price = own
+    emode = next((e for e in market.emodes if e.category == category), None)
+    if prices is None and emode is not None and emode.price > 0.0:
+        debt_price = emode.price
+        if collateral_asset in market.members(emode):
+            collateral_price = emode.price
     rule = aave_v3_liquidation if aave else compound_v2_liquidation
     return rule(
         repay=repay,

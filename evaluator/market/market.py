@@ -32,6 +32,7 @@ class EMode:
     liquidation_threshold: float  # for assets of the category
     liquidation_bonus: float  # net, for assets of the category
     price: float = 0.0  # USD; replaces its assets' own price for accounts in it, 0 for none
+    collateral: tuple[int, ...] | None = None  # reserves by index; None: by their emode_category
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,6 +74,7 @@ class Market:
     full_close_below: float  # health factor below which all may be repaid; 0 for never (Aave: 0.95)
     gas_price: float  # wei
     native_price: float  # USD per whole native token, to price gas
+    whole_basis_points: bool = True  # Aave core-v3 floors an account's average threshold to them
     particulars: tuple[Parameter, ...] = ()  # what the protocol has beyond the fields above
     caveats: tuple[str, ...] = ()  # what was seen and is not modelled, a sentence each
 
@@ -115,15 +117,22 @@ class Market:
                 out[mine & (category[amounts.asset] == e.category)] = e.price
         return out
 
+    def members(self, emode: EMode) -> tuple[int, ...]:
+        """Return the reserves, by index, that `emode` applies to as collateral."""
+        if emode.collateral is not None:
+            return emode.collateral
+        return tuple(
+            a for a, r in enumerate(self.reserves) if r.parameters.emode_category == emode.category
+        )
+
     def _by_category(self, plain: list[float], field: str) -> FloatArray:
         top = max([0, *(e.category for e in self.emodes)])
         table = np.tile(np.asarray(plain, dtype=np.float64), (top + 1, 1))
         for e in self.emodes:
-            for a, r in enumerate(self.reserves):
-                value = float(getattr(e, field))
+            for a in self.members(e):
                 # Aave: a category without a threshold leaves the asset's own in force.
-                if r.parameters.emode_category == e.category and e.liquidation_threshold > 0.0:
-                    table[e.category, a] = value
+                if e.liquidation_threshold > 0.0:
+                    table[e.category, a] = float(getattr(e, field))
         return table
 
     def liquidation_thresholds(self) -> FloatArray:

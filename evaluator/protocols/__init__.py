@@ -4,7 +4,7 @@ One adapter per family behind `ProtocolAdapter`; each passes the conformance
 suite in tests/protocols. Chain integers become floats here (`fixed_point`).
 """
 
-from evaluator.protocols.adapter import AccountView, ProtocolAdapter, adapters
+from evaluator.protocols.adapter import AccountView, ProtocolAdapter, adapters, disagreement
 from evaluator.protocols.borrower_cache import BorrowerCache
 from evaluator.protocols.depth import measure_liquidity, share_liquidity
 from evaluator.protocols.feeds import price_history
@@ -19,6 +19,7 @@ __all__ = [
     "ProtocolAdapter",
     "Venues",
     "adapters",
+    "disagreement",
     "hurt_positions",
     "measure_liquidity",
     "price_history",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from evaluator.chain.sandbox import Sandbox
 from evaluator.market import Family, Market, Parameter
 from evaluator.protocols.aave_v3_book import borrow_events, debt_mint_events, read_book
 from evaluator.protocols.aave_v3_parameters import VOCABULARY, name_parameters
 from evaluator.protocols.aave_v3_reserves import Addresses, read_addresses, read_reserves
-from evaluator.protocols.adapter import AccountView
+from evaluator.protocols.adapter import AGREES, AccountView, disagreement, sample
 from evaluator.protocols.borrower_cache import BorrowerCache
 from evaluator.protocols.borrowers import find_borrowers
 from evaluator.protocols.completeness import check_debt, owes_nothing_new
@@ -90,7 +91,7 @@ class AaveV3:
         fee, assumed_fee = gas_price(sandbox)
         native, no_native = native_price(sandbox.chain_id, state.reserves)
         caveats = (*state.caveats, *check_debt(book, state.reserves), assumed_fee, no_native)
-        return Market(
+        market = Market(
             protocol=self.name,
             family=Family.AAVE_V3,
             address=checksum(at.pool),
@@ -107,6 +108,7 @@ class AaveV3:
             particulars=state.particulars,
             caveats=tuple(filter(None, caveats)),
         )
+        return self._as_the_protocol_sees_it(sandbox, market)
 
     def parameters(self, market: Market) -> tuple[Parameter, ...]:
         """See ProtocolAdapter.parameters."""
@@ -125,8 +127,13 @@ class AaveV3:
         )
         views = []
         for account, d in zip(accounts, answers, strict=True):
-            weighted = d.totalCollateralBase * from_basis_points(d.currentLiquidationThreshold)
             healthy = d.healthFactor == UINT256_MAX
+            # The health factor has more digits than the threshold reported beside it.
+            weighted = (
+                d.totalCollateralBase * from_basis_points(d.currentLiquidationThreshold)
+                if healthy
+                else from_wad(d.healthFactor) * d.totalDebtBase
+            )
             views.append(
                 AccountView(
                     account=checksum(account),
@@ -135,6 +142,25 @@ class AaveV3:
                 )
             )
         return tuple(views)
+
+    def _as_the_protocol_sees_it(self, sandbox: Sandbox, market: Market) -> Market:
+        """Compare a sample with the pool's own view, and choose its way of averaging.
+
+        Core 3.3 and later no longer floor an account's average threshold; no
+        call says so, the health factors do.
+        """
+        views = self.account_views(sandbox, market, sample(market.book.accounts))
+        exact = replace(market, whole_basis_points=False)
+        error, other = disagreement(market, views), disagreement(exact, views)
+        if other < error:
+            market, error = exact, other
+        if error > AGREES:
+            text = (
+                f"the pool's own health factors differ from the model's by up to {error:.2g}; its "
+                "code is of a kind that is not modelled exactly"
+            )
+            market = replace(market, caveats=(*market.caveats, text))
+        return market
 
     def _providers(self, sandbox: Sandbox, seeds: Collection[str], block: int) -> list[str]:
         """Addresses that might be a PoolAddressesProvider, reached from `seeds`."""

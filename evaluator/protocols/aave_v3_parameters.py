@@ -81,6 +81,11 @@ VOCABULARY = Vocabulary(
         "emode.*.ltv": _set("eMode LTV", Unit.FRACTION, _EMODE),
         "emode.*.liquidation_threshold": _set("eMode liquidation threshold", Unit.FRACTION, _EMODE),
         "emode.*.liquidation_bonus": _set("eMode liquidation bonus", Unit.FRACTION, _EMODE),
+        "emode.*.collateral": _set(
+            "eMode collateral assets",
+            Unit.TEXT,
+            f"{_CONFIGURATOR}.setAssetCollateralInEMode",
+        ),
         "emode.*.price_source": _set("eMode price source", Unit.ADDRESS, _EMODE),
         "close_factor": _set("default liquidation close factor", Unit.FRACTION, "Pool's code"),
         "full_close_below": _set(
@@ -136,6 +141,9 @@ def name_parameters(market: Market) -> tuple[Parameter, ...]:
             v.parameter(f"{prefix}.liquidation_threshold", e.liquidation_threshold),
             v.parameter(f"{prefix}.liquidation_bonus", e.liquidation_bonus),
         ]
+        if e.collateral is not None:  # membership is the category's own since core 3.2
+            members = ", ".join(market.symbols[a] for a in e.collateral)
+            out.append(v.parameter(f"{prefix}.collateral", members))
     for r in market.reserves:
         p, symbol = r.parameters, r.asset.symbol
         values: dict[str, float | bool | str] = {

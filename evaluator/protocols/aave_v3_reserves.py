@@ -335,16 +335,20 @@ def _emodes(
 ) -> tuple[tuple[EMode, ...], dict[int, str]]:
     """Categories that have a threshold or an asset, and each one's price source."""
     used = {bits(d.configuration, 168, 8) for d in data} - {0}
+    fns = ("getEModeCategoryData", "getEModeCategoryCollateralBitmap")
     answers = read_all(
         sandbox,
         [
-            Query(to=at.pool, abi=AAVE, fn="getEModeCategoryData", args=(c,), optional=True)
+            Query(to=at.pool, abi=AAVE, fn=fn, args=(c,), optional=True)
             for c in range(1, 256)
+            for fn in fns
         ],
         block=block,
     )
     emodes, sources = [], {}
-    for category, e in enumerate(answers, start=1):
+    for category, (e, members) in enumerate(
+        zip(answers[0::2], answers[1::2], strict=True), start=1
+    ):
         if e is None or (e.liquidationThreshold == 0 and category not in used):
             continue
         price = 0
@@ -360,9 +364,15 @@ def _emodes(
                 liquidation_threshold=from_basis_points(e.liquidationThreshold),
                 liquidation_bonus=from_basis_points(max(e.liquidationBonus - 10_000, 0)),
                 price=price / unit,
+                collateral=None if members is None else _members(data, members),
             )
         )
     return tuple(emodes), sources
+
+
+def _members(data: Sequence[Any], bitmap: int) -> tuple[int, ...]:
+    """Reserves, by index, whose id has its bit set: how core 3.2 and later keep membership."""
+    return tuple(i for i, d in enumerate(data) if bitmap >> d.id & 1)
 
 
 def _settings(sandbox: Sandbox, at: Addresses, block: int) -> tuple[list[Parameter], list[str]]:
@@ -404,8 +414,8 @@ def _settings(sandbox: Sandbox, at: Addresses, block: int) -> tuple[list[Paramet
         )
     if (known["pool.revision"] or 0) >= _FIRST_LATER_REVISION:
         caveats.append(
-            f"the pool is of revision {known['pool.revision']}; eMode membership and liquidations "
-            "are modelled as in core-v3 1.19.3, which later revisions changed"
+            f"the pool is of revision {known['pool.revision']}; liquidations are modelled as in "
+            "core-v3 1.19.3, whose close factor and dust rules later revisions changed"
         )
     return out, caveats
 

@@ -8,12 +8,19 @@ from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import Protocol
 
+import numpy as np
+
 from evaluator.chain.sandbox import Sandbox
 from evaluator.errors import SetupError
-from evaluator.market import Market, Parameter
+from evaluator.market import Market, Parameter, health_factors, liquidity
+from evaluator.market.health import collateral_value, debt_value
 from evaluator.protocols.borrower_cache import BorrowerCache
 from evaluator.protocols.reading import Progress
 
+# Accounts that a reading compares with the protocol's own view.
+SAMPLE = 100
+# Disagreement above which a reading says so; dust positions show rounding of 1e-8 USD.
+AGREES = 1e-6
 ENTRY_POINT_GROUP = "seatrial.protocols"
 
 
@@ -66,6 +73,29 @@ class ProtocolAdapter(Protocol):
     ) -> tuple[AccountView, ...]:
         """Ask the protocol itself for `accounts`, at the block `market` was read at."""
         ...
+
+
+def disagreement(market: Market, views: Sequence[AccountView]) -> float:
+    """Return how far `market` is from the protocol's own word, at worst over `views`.
+
+    Relative error of the health factor, and error of the liquidity relative to
+    the collateral value; 0 without views. KeyError for an account not in the book.
+    """
+    rows = {a: i for i, a in enumerate(market.book.accounts)}
+    at = np.array([rows[v.account] for v in views], dtype=np.int64)
+    own_health = np.array([v.health_factor for v in views])
+    own_liquidity = np.array([v.liquidity for v in views])
+    scale = np.maximum(collateral_value(market), debt_value(market))[at]
+    errors = np.abs(liquidity(market)[at] - own_liquidity) / np.maximum(scale, 1e-300)
+    health = health_factors(market)[at]
+    known = np.isfinite(own_health) & (own_health > 0.0)
+    errors[known] = np.maximum(errors[known], np.abs(health[known] / own_health[known] - 1.0))
+    return float(errors.max(initial=0.0))
+
+
+def sample(accounts: Sequence[str], size: int = SAMPLE) -> tuple[str, ...]:
+    """Return at most `size` of `accounts`, evenly spread."""
+    return tuple(accounts[:: -(-len(accounts) // size)]) if accounts else ()
 
 
 @functools.cache

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from evaluator.chain.receipts import Log
 from evaluator.chain.sandbox import Sandbox
 from evaluator.errors import IncompleteState, RpcError
 from evaluator.market import Book, Family, Market, Parameter
-from evaluator.protocols.adapter import AccountView
+from evaluator.protocols.adapter import AGREES, AccountView, disagreement, sample
 from evaluator.protocols.borrower_cache import BorrowerCache
 from evaluator.protocols.borrowers import BorrowEvents, find_borrowers
 from evaluator.protocols.completeness import check_debt
@@ -103,7 +104,7 @@ class CompoundV2:
         fee, assumed_fee = gas_price(sandbox)
         native, no_native = native_price(sandbox.chain_id, state.reserves)
         caveats += [*check_debt(book, state.reserves), assumed_fee, no_native]
-        return Market(
+        market = Market(
             protocol=self.name,
             family=Family.COMPOUND_V2,
             address=checksum(root),
@@ -120,6 +121,16 @@ class CompoundV2:
             particulars=state.particulars,
             caveats=tuple(filter(None, caveats)),
         )
+        error = disagreement(
+            market, self.account_views(sandbox, market, sample(market.book.accounts))
+        )
+        if error > AGREES:
+            text = (
+                "the comptroller's own account liquidity differs from the model's by up to "
+                f"{error:.2g} of the collateral; its code is of a kind that is not modelled exactly"
+            )
+            market = replace(market, caveats=(*market.caveats, text))
+        return market
 
     def parameters(self, market: Market) -> tuple[Parameter, ...]:
         """See ProtocolAdapter.parameters."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from evaluator.errors import IncompleteState
-from evaluator.market import health_factors, liquidity, parameter_changes
-from evaluator.market.health import collateral_value
-from evaluator.protocols import BorrowerCache, adapters, hurt_positions
+from evaluator.market import SparseAmounts, health_factors, parameter_changes
+from evaluator.protocols import BorrowerCache, adapters, disagreement, hurt_positions
 
 pytestmark = pytest.mark.chain
 
@@ -17,14 +18,8 @@ TOLERANCE = 1e-9
 
 def largest_error(adapter, sandbox, market):
     """How far the market's arithmetic is from the protocol's own word, over the whole book."""
-    views = adapter.account_views(sandbox, market, market.book.accounts)
-    own_health = np.array([v.health_factor for v in views])
-    own_liquidity = np.array([v.liquidity for v in views])
-    errors = np.abs(liquidity(market) - own_liquidity) / collateral_value(market)
-    if not np.isnan(own_health).all():
-        errors = np.maximum(errors, np.abs(health_factors(market) / own_health - 1.0))
-    assert len(errors) == len(market.book) > 0
-    return float(errors.max())
+    assert len(market.book) > 0
+    return disagreement(market, adapter.account_views(sandbox, market, market.book.accounts))
 
 
 def test_the_adapter_is_registered(case):
@@ -75,6 +70,17 @@ def test_debts_add_up_to_the_totals(market):
 def test_health_is_exact_on_the_whole_book(case, read_only_sandbox, market):
     assert health_factors(market).min() > 1.0
     assert largest_error(case.adapter, read_only_sandbox, market) < TOLERANCE
+
+
+def test_a_book_that_is_a_little_wrong_is_noticed(case, read_only_sandbox, market):
+    views = case.adapter.account_views(read_only_sandbox, market, market.book.accounts)
+    debt = market.book.debt
+    amount = debt.amount.copy()
+    amount[len(amount) // 2] *= 1.0 + 1e-5
+    wrong = SparseAmounts(indptr=debt.indptr, asset=debt.asset, amount=amount)
+    changed = replace(market, book=replace(market.book, debt=wrong))
+    assert disagreement(changed, views) > 100 * TOLERANCE
+    assert disagreement(market, views[:0]) == 0.0
 
 
 def test_health_is_exact_after_prices_and_time_moved(case, sandbox, deployment, push_price):
