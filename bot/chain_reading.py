@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeVar
 from bot.errors import FollowError, ProviderBehind
 from bot.journal import Header
 from bot.lifecycle import LATEST_ROUND_SELECTOR, STATE_SELECTOR, STATES, TOPICS, RawLog
-from evaluator.errors import RpcError, RpcRateLimited, WrongChain
+from evaluator import RpcError, RpcRateLimited, WrongChain
 
 BATCH = 50  # calls in one request
 MAX_LOGS = 20_000  # in one answer

@@ -47,7 +47,7 @@ class DiscoursePayload(BaseModel):
     title: str  # of a topic of our own
     external_id: str  # of a topic of our own
     category: int
-    markdown: str  # with {{chart:name}} where images go
+    markdown: str  # with ![words](chart:name) where images go
     topics: tuple[int, ...] = ()  # existing topics to reply in, tried in order
     changes: tuple[tuple[str, str], ...] = ()  # changelog: when, what
     edit_reason: str = "re-evaluated"

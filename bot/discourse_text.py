@@ -22,7 +22,7 @@ _DETAILS = re.compile(
     r"|^<details[^>\n]*>\s*<summary>(?P<b>.*?)</summary>.*?^</details>\s*$",
     re.MULTILINE | re.DOTALL,
 )
-_CHART = re.compile(r"\{\{chart:([\w-]{1,64})\}\}")
+_CHART = re.compile(r"!\[(?P<alt>(?:\\.|[^\]\\])*)\]\(chart:(?P<name>[\w-]{1,64})\)")
 _TOPIC_LINK = re.compile(r"https?://[^\s<>\"')\]]{1,500}")
 
 
@@ -51,6 +51,16 @@ def clean_line(text: str) -> str:
         if unicodedata.category(c) not in {"Cf", "Cs", "Co", "Cn"}
     )
     return " ".join("".join(kept).split())
+
+
+def plain_words(text: str, *, longest: int = 600) -> str:
+    """Return `text` as one line that Markdown and the forum leave alone: no links, no mentions."""
+    line = clean_line(text)
+    if len(line) > longest:
+        line = line[: longest - 1].rsplit(" ", 1)[0] + "…"
+    # An escaped @ still mentions, and a bare address still becomes a link.
+    line = line.replace("@", "(at)").replace("://", ": //").replace("www.", "www .")
+    return re.sub(r"([\\`*_{}\[\]()#+!|<>~:-])", r"\\\1", line)
 
 
 def topic_title(*, governor: str, number: str, title: str, longest: int = 255) -> str:
@@ -112,16 +122,16 @@ def reference_line(reference: str) -> str:
 
 
 def charts_named(markdown: str) -> tuple[str, ...]:
-    """Return the charts `markdown` asks for with {{chart:name}}, in order, each once."""
-    return tuple(dict.fromkeys(_CHART.findall(markdown)))
+    """Return the charts `markdown` shows as ![words](chart:name), in order, each once."""
+    return tuple(dict.fromkeys(found.group("name") for found in _CHART.finditer(markdown)))
 
 
 def with_charts(markdown: str, addresses: Mapping[str, str]) -> str:
-    """Replace {{chart:name}} by the uploaded image; a chart without address vanishes."""
+    """Let the charts' images point to their uploads; one without address vanishes."""
 
     def image(found: re.Match[str]) -> str:
-        address = addresses.get(found.group(1))
-        return f"![{found.group(1)}]({address})" if address else ""
+        address = addresses.get(found.group("name"))
+        return f"![{found.group('alt')}]({address})" if address else ""
 
     return _CHART.sub(image, markdown)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bot.discourse_text import external_id, linked_topic, topic_title
-from bot.evaluations import Proposal
+from bot.discourse_text import external_id, linked_topic, plain_words, topic_title
+from bot.evaluations import Proposal, StoredEvaluation
 from bot.outbox import NewPost, PostKind
 from bot.posts import Telling, change_lines
 from bot.settings import DiscourseSettings, GovernorSettings, Settings
@@ -37,7 +37,7 @@ class DiscourseVoice:
             PostKind.PUBLISH,
             telling.result.markdown,
             more=more,
-            changes=change_lines(shown) if len(shown) > 1 else (),
+            changes=_changes(shown) if len(shown) > 1 else (),
             edit_reason=f"{telling.evaluation.verdict}, {telling.evaluation.reason}",
         )
         before = telling.verdict_before
@@ -45,7 +45,7 @@ class DiscourseVoice:
             return (publish,)
         news = (
             f"**The verdict changed from {before} to {telling.evaluation.verdict}.** "
-            f"{telling.result.headline}\n\nThe report in this topic is up to date."
+            f"{plain_words(telling.result.headline)}\n\nThe report in this topic is up to date."
         )
         return (publish, self._post(proposal, f"{key}:news", PostKind.NEWS, news))
 
@@ -119,3 +119,7 @@ class DiscourseVoice:
             return []
         linked = linked_topic(proposal.description, host=self._host)
         return [] if linked is None else [linked]
+
+
+def _changes(shown: Sequence[StoredEvaluation]) -> list[tuple[str, str]]:
+    return [(when, plain_words(what)) for when, what in change_lines(shown)]

@@ -17,7 +17,7 @@ SeatrialError
 
 from __future__ import annotations
 
-from evaluator.errors import ConfigurationError, SeatrialError
+from evaluator import ConfigurationError, SeatrialError
 
 __all__ = [
     "ConfigurationError",

@@ -74,7 +74,7 @@ class FinishedEvaluation:
     digest: str  # of the evaluation, the same for the same inputs
     block: int | None  # number of the block it was made at
     report: str = field(repr=False)  # the versioned JSON report
-    markdown: str = field(repr=False)  # for the forum; {{chart:name}} where charts go
+    markdown: str = field(repr=False)  # for the forum; ![words](chart:name) where charts go
     embed: str = field(repr=False)  # the Discord embed, JSON
     charts: Mapping[str, bytes] = field(default_factory=dict, repr=False)  # name -> PNG
 

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from bot.evaluation import EntryPoint, EvaluationOrder, FinishedEvaluation, Progress
-from evaluator.errors import (
+from evaluator import (
     ConfigurationError,
     ProposalError,
     ProtocolError,

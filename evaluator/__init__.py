@@ -24,6 +24,16 @@ if TYPE_CHECKING:
     from evaluator.chain.redaction import redact, redact_logs
     from evaluator.chain.rpc import BlockRef, RpcClient, pin_block
     from evaluator.chain.sandbox import Sandbox
+    from evaluator.errors import (
+        ConfigurationError,
+        ProposalError,
+        ProtocolError,
+        RpcError,
+        RpcRateLimited,
+        RpcUnreachable,
+        SeatrialError,
+        WrongChain,
+    )
     from evaluator.evaluation import (
         Evaluation,
         EvaluationRequest,
@@ -57,6 +67,16 @@ _HOMES = {
     "evaluator.chain.redaction": ("redact", "redact_logs"),
     "evaluator.chain.rpc": ("BlockRef", "RpcClient", "pin_block"),
     "evaluator.chain.sandbox": ("Sandbox",),
+    "evaluator.errors": (
+        "ConfigurationError",
+        "ProposalError",
+        "ProtocolError",
+        "RpcError",
+        "RpcRateLimited",
+        "RpcUnreachable",
+        "SeatrialError",
+        "WrongChain",
+    ),
     "evaluator.evaluation": (
         "Evaluation",
         "EvaluationRequest",
@@ -83,6 +103,7 @@ __all__ = [
     "EMBEDDED_LABEL",
     "BlockRef",
     "Chart",
+    "ConfigurationError",
     "Deployment",
     "EmbeddedChain",
     "Evaluation",
@@ -92,13 +113,20 @@ __all__ = [
     "Policy",
     "Progress",
     "Proposal",
+    "ProposalError",
     "ProposalState",
+    "ProtocolError",
     "ReportModel",
     "RpcClient",
+    "RpcError",
+    "RpcRateLimited",
+    "RpcUnreachable",
     "Sandbox",
+    "SeatrialError",
     "Silence",
     "Theme",
     "VerdictKind",
+    "WrongChain",
     "evaluate",
     "open_governor",
     "open_state",

@@ -124,12 +124,14 @@ async def test_charts_are_uploaded_once_and_shown(desk: Desk, forum: Forum) -> N
          "digest": "d", "report": "{}", "markdown": "m", "embed": "{}", "created_at": 0.0}
     )  # fmt: skip
     desk.database["charts"].insert({"evaluation_id": 9, "name": "survival", "png": PNG})
-    desk.post("## PASS: a report with a chart\n\n{{chart:survival}}\n\n{{chart:absent}}")
+    desk.post(
+        "## PASS: a report with a chart\n\n![Survival](chart:survival)\n\n![No](chart:absent)"
+    )
     desk.database.execute("UPDATE outbox SET evaluation_id = 9")
     await desk.deliver()
     (address,) = forum.uploads
     assert forum.uploads[address] == PNG
-    assert f"![survival]({address})" in forum.posts[0].raw
+    assert f"![Survival]({address})" in forum.posts[0].raw
     assert "chart:" not in forum.posts[0].raw
 
 

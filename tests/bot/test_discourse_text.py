@@ -16,6 +16,7 @@ from bot.discourse_text import (
     external_id,
     fit,
     linked_topic,
+    plain_words,
     post_body,
     topic_title,
     with_charts,
@@ -88,11 +89,11 @@ def test_looking_for_links_never_fails(text: str) -> None:
 
 
 def test_charts_are_put_in_place_and_missing_ones_vanish() -> None:
-    text = "a {{chart:survival}} b {{chart:loss}} {{chart:survival}}"
+    text = "a ![S](chart:survival) b ![L \\] l](chart:loss) ![again](chart:survival)"
     assert charts_named(text) == ("survival", "loss")
     assert (
         with_charts(text, {"survival": "upload://x.png"})
-        == "a ![survival](upload://x.png) b  ![survival](upload://x.png)"
+        == "a ![S](upload://x.png) b  ![again](upload://x.png)"
     )
 
 
@@ -141,3 +142,16 @@ def test_a_body_never_exceeds_the_limit_nor_breaks_a_section(
     assert made.count("[details=") == made.count("[/details]")
     assert made.endswith("<small>Seatrial reference st0123456789abcdef</small>")
     assert "10 earlier ones not shown" in made
+
+
+def test_words_of_others_stay_words() -> None:
+    hostile = "[poll]\n# big @everyone ![x](http://evil/x.png) <b> `code` www.evil.org \u202e 1-2"
+    made = plain_words(hostile)
+    assert "\n" not in made
+    assert "@" not in made
+    assert "://" not in made
+    assert "www." not in made
+    assert "\\[poll\\]" in made
+    assert "!\\[" not in made.replace("\\!\\[", "")
+    assert plain_words("a plain sentence, 5% of it.") == "a plain sentence, 5% of it."
+    assert len(plain_words("word " * 1000)) <= 600

@@ -20,8 +20,7 @@ from bot.errors import FollowError, ProviderBehind, ReorgBelowFinality
 from bot.follower import ChainFollower
 from bot.settings import ChainSettings
 from bot.wakeup import wake_on_new_heads
-from evaluator.chain.rpc import RpcClient
-from evaluator.errors import RpcError, RpcUnreachable, WrongChain
+from evaluator import RpcClient, RpcError, RpcUnreachable, WrongChain
 
 sys.path.insert(0, str(Path(__file__).parent / "toys"))
 from chain_double import CREATED_TOPIC, GOVERNOR, ChainDouble, Log, created

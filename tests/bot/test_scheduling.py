@@ -168,7 +168,7 @@ def test_a_life_with_its_evaluations_and_posts(bench: Bench) -> None:
     _, posts = bench.conclude("FAIL")
     assert [post.kind for post in posts] == [PostKind.PUBLISH, PostKind.NEWS]
     assert "from PASS to FAIL" in posts[1].payload["markdown"]
-    assert [line[1].split(",")[0] for line in posts[0].payload["changes"]] == [
+    assert [line[1].replace("\\", "").split(",")[0] for line in posts[0].payload["changes"]] == [
         "PASS",
         "PASS",
         "FAIL (was PASS)",

@@ -67,7 +67,7 @@ class QuickEvaluator:
             digest=mark,
             block=order.seed,
             report="{}",
-            markdown=f"## {verdict}: {mark}\n\n{{{{chart:survival}}}}",
+            markdown=f"## {verdict}: {mark}\n\n![Survival](chart:survival)",
             embed="{}",
             charts={"survival": b"\x89PNG" + mark.encode()},
         )

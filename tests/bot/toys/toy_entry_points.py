@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bot.evaluation import EvaluationOrder, FinishedEvaluation, Progress
-from evaluator.errors import MalformedProposal, RpcUnreachable
+from evaluator import ProposalError, RpcUnreachable
 
 Note = Callable[[Progress], None]
 
@@ -63,7 +63,7 @@ def dying(*_: object) -> FinishedEvaluation:
 
 
 def refusing(*_: object) -> FinishedEvaluation:
-    raise MalformedProposal("this is no proposal")
+    raise ProposalError("this is no proposal")
 
 
 def unlucky(*_: object) -> FinishedEvaluation:

@@ -1,0 +1,100 @@
+"""The evaluator as the worker process runs it: the default entry point."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from bot.evaluation import EvaluationOrder, FinishedEvaluation, JobKind, Progress
+from evaluator import (
+    ConfigurationError,
+    EvaluationRequest,
+    Theme,
+    evaluate,
+    report_charts,
+    to_embed,
+    to_json,
+    to_markdown,
+    to_png,
+)
+
+NOTES_APART = 0.5  # seconds between two notes of progress within a stage
+DARK = "survival-dark"  # the chart that the embed shows
+
+
+class _Told:
+    """Hears the evaluator and tells the bot, not too often."""
+
+    def __init__(self, note: Callable[[Progress], None]) -> None:
+        self._note = note
+        self._stage, self._detail = "starting", ""
+        self._began = self._noted = 0.0
+
+    def stage(self, name: str, detail: str = "") -> None:
+        """Tell of a new stage."""
+        self._stage, self._detail = name, detail
+        self._began = self._noted = time.monotonic()
+        self._note(Progress(stage=name, detail=detail))
+
+    def advance(self, done: int, total: int) -> None:
+        """Tell how far the stage is, and how long it may still take."""
+        now = time.monotonic()
+        if total <= 0 or (now - self._noted < NOTES_APART and done < total):
+            return
+        self._noted = now
+        left = (now - self._began) / done * (total - done) if done > 0 else None
+        self._note(
+            Progress(
+                stage=self._stage,
+                detail=self._detail,
+                done=min(1.0, done / total),
+                seconds_left=left,
+            )
+        )
+
+
+def run(
+    order: EvaluationOrder,
+    urls: tuple[str, ...],
+    folder: Path,
+    note: Callable[[Progress], None],
+) -> FinishedEvaluation:
+    """Evaluate an order; see `bot.evaluation.EntryPoint`. Raises the SeatrialError tree."""
+    if order.kind is not JobKind.EVALUATION or order.governor is None or order.proposal is None:
+        raise ConfigurationError(
+            f"this evaluator cannot carry out an order for a {order.kind}: it evaluates proposals "
+            "that were submitted to a governor"
+        )
+    request = EvaluationRequest(
+        governor=order.governor,
+        proposal_id=int(order.proposal),
+        urls=urls,
+        block=order.block,
+        paths=order.paths,
+        seed=order.seed,
+        policy=Path(order.policy) if order.policy else None,
+        scenario=order.scenario,
+        out=folder,
+    )
+    told = _Told(note)
+    evaluation = evaluate(request, told)
+    told.stage("report", "drawing the charts")
+    report = evaluation.report
+    charts: dict[str, bytes] = {}
+    for name, chart in report_charts(report):
+        charts[name] = to_png(chart, Theme.LIGHT)
+        if chart.name == "survival" and DARK not in charts:
+            charts[DARK] = to_png(chart, Theme.DARK)
+    image = f"attachment://{DARK}.png" if DARK in charts else None
+    return FinishedEvaluation(
+        verdict=report.headline.verdict,
+        headline=f"{report.headline.sentence}. {report.headline.reason}.",
+        digest=evaluation.manifest.digest,
+        block=report.proposal.block,
+        report=to_json(report),
+        markdown=to_markdown(report, images={name: f"chart:{name}" for name in charts}),
+        embed=json.dumps(to_embed(report, image=image)),
+        charts=charts,
+    )
