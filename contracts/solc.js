@@ -20,11 +20,24 @@ function findImport(name) {
   return { error: `${name} was looked for in ${roots.join(", ")} and is in none` };
 }
 
+// What is asked for all files is given for those of the input only; of imported ones
+// just the syntax tree. It saves half of the time, and Brownie takes every contract it
+// is given for one of the project's own.
+function narrow(input) {
+  const all = input.settings.outputSelection["*"];
+  if (!all) return input;
+  const selection = { "*": { "": all[""] || ["ast"] } };
+  for (const file of Object.keys(input.sources)) selection[file] = all;
+  input.settings.outputSelection = selection;
+  return input;
+}
+
 if (process.argv.includes("--version")) {
   console.log("solc, the solidity compiler commandline interface");
   console.log(`Version: ${solc.version().replace(".Emscripten.clang", ".Linux.g++")}`);
 } else if (process.argv.includes("--standard-json")) {
-  const output = solc.compile(fs.readFileSync(0, "utf8"), { import: findImport });
+  const input = narrow(JSON.parse(fs.readFileSync(0, "utf8")));
+  const output = solc.compile(JSON.stringify(input), { import: findImport });
   // writeSync, because a pipe may not be flushed when the process ends.
   const buffer = Buffer.from(output);
   for (let at = 0; at < buffer.length; ) {

@@ -73,7 +73,7 @@ class Anvil:
         chain_id: int | None = None,
         base_fee: int = 0,
         timestamp: int | None = None,
-        block_seconds: int = 12,
+        block_seconds: int | None = 12,
         gas_limit: int | None = None,
         accounts: int = 0,
         prune_history: bool = False,
@@ -82,7 +82,8 @@ class Anvil:
     ) -> None:
         """Start anvil and wait until it listens.
 
-        `fork_url` may hold a key; it is not shown in errors. `base_fee` is in wei.
+        `fork_url` may hold a key; it is not shown in errors. `base_fee` is in wei. With
+        `block_seconds` None time follows the wall clock, as other tools expect.
         `timestamp` is the genesis time in seconds. `prune_history` saves memory but
         makes past blocks unreadable. Raises SetupError if anvil is missing or cannot
         run here, AnvilError if it exits at once.
@@ -113,7 +114,8 @@ class Anvil:
             self.url = f"http://{self._wait_for_port()}"
             self.rpc = RpcClient(self.url, timeout=timeout, retries=0, outage=self._explain)
             self.rpc.request("anvil_setLoggingEnabled", [False])
-            self.rpc.request("anvil_setBlockTimestampInterval", [block_seconds])
+            if block_seconds is not None:
+                self.rpc.request("anvil_setBlockTimestampInterval", [block_seconds])
             if load_state is not None:
                 # Otherwise the first block after a load carries the wall clock's time.
                 head = self.rpc.request("eth_getBlockByNumber", ["latest", False])

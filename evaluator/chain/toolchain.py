@@ -26,7 +26,8 @@ from evaluator.errors import SeatrialError, SetupError
 _LEAST_NODE = 18
 _INSTALL_LIMIT = 900  # seconds npm may take on a slow line
 _STAMP = ".seatrial-installed"
-_PROJECT = ("package.json", "package-lock.json", ".npmrc", "solc.js")
+_PROJECT = ("package.json", "package-lock.json", ".npmrc")
+_COMPILER = "solc.js"
 _GET_NODE = (
     f"install Node {_LEAST_NODE} or newer from your system's packages, or run "
     "`pip install 'seatrial[node]'`"
@@ -46,7 +47,7 @@ class Check:
 
 
 def ensure_packages(progress: Progress | None = None) -> None:
-    """Run `npm ci` unless it was run for this state of the npm project already.
+    """Run `npm ci` unless it was run for this lock file already.
 
     Safe to call from several processes at once. Raises SetupError.
     """
@@ -166,8 +167,10 @@ def _packed_node() -> Path | None:
 
 
 def _project_digest() -> str:
+    """What the installed packages follow from; with what was copied beside them."""
     digest = hashlib.sha256(platform_name().encode())
-    for name in _PROJECT:
+    names = _PROJECT if in_checkout() else (*_PROJECT, _COMPILER)
+    for name in names:
         digest.update((data_path("contracts") / name).read_bytes())
     return digest.hexdigest()
 
@@ -183,7 +186,7 @@ def _installed() -> str:
 def _copy_project(root: Path) -> None:
     source = data_path("contracts")
     try:
-        for name in _PROJECT:
+        for name in (*_PROJECT, _COMPILER):
             shutil.copyfile(source / name, root / name)
     except OSError as error:
         raise SetupError(f"the npm project cannot be copied to {root}: {error}") from error

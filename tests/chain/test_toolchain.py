@@ -82,6 +82,7 @@ def test_a_wheel_keeps_its_packages_in_the_users_cache(installed):
     assert load_artifact.__wrapped__(POOL).name == "Pool"
 
 
+@pytest.mark.slow
 def test_contracts_compile_in_a_path_with_spaces_and_once(installed):
     link_packages(installed)
     sources = data_files.data_path("contracts") / "contracts"
