@@ -119,11 +119,18 @@ def _links(
 
 
 def _rounds(sandbox: Sandbox, feeds: Sequence[str], block: int) -> dict[str, FeedRounds]:
-    """The last rounds of each feed; one that answers no rounds is left out."""
+    """The last rounds of each feed; one that answers no rounds is left out.
+
+    Rounds are read as of the forked block: those that a sandbox adds after a
+    warp tell nothing of when the feed is updated. A feed that is younger than
+    the fork is read as it stands.
+    """
     out = {}
     for feed in feeds:
-        with contextlib.suppress(IncompleteState):
-            out[feed] = read_rounds(sandbox, feed, count=ROUNDS, block=block)
+        for at in dict.fromkeys((min(block, sandbox.block.number), block)):
+            with contextlib.suppress(IncompleteState):
+                out[feed] = read_rounds(sandbox, feed, count=ROUNDS, block=at)
+                break
     return out
 
 

@@ -86,9 +86,14 @@ def test_quotes_that_make_no_sense_give_no_knots(paid):
 
 
 @pytest.fixture(scope="module")
-def measured(read_only_sandbox, deployment, venues):
-    market = AaveV3().read(read_only_sandbox, deployment.aave.pool)
-    return measure_liquidity(read_only_sandbox, market, venues)
+def plain(read_only_sandbox, deployment):
+    """Aave's market with assumed depth."""
+    return AaveV3().read(read_only_sandbox, deployment.aave.pool)
+
+
+@pytest.fixture(scope="module")
+def measured(read_only_sandbox, plain, venues):
+    return measure_liquidity(read_only_sandbox, plain, venues)
 
 
 @pytest.mark.chain
@@ -101,11 +106,10 @@ def test_every_asset_of_the_embedded_chain_has_measured_depth(measured):
 
 
 @pytest.mark.chain
-def test_one_pair_alone_pays_as_its_router_says(read_only_sandbox, deployment):
+def test_one_pair_alone_pays_as_its_router_says(plain, read_only_sandbox, deployment):
     pairs = {(p.token0, p.token1): p.address for p in deployment.uniswap.v2_pairs}
     address = pairs.get(("WETH", "USDC")) or pairs[("USDC", "WETH")]
-    market = AaveV3().read(read_only_sandbox, deployment.aave.pool)
-    market = measure_liquidity(read_only_sandbox, market, Venues(pools=(address,)))
+    market = measure_liquidity(read_only_sandbox, plain, Venues(pools=(address,)))
     reserve = market.reserves[market.index("WETH")]
     (pool,) = open_pools(read_only_sandbox, [address], block=market.block)
     weth, usdc = deployment.tokens["WETH"], deployment.tokens["USDC"]
@@ -126,14 +130,15 @@ def test_one_pair_alone_pays_as_its_router_says(read_only_sandbox, deployment):
 
 
 @pytest.mark.chain
-def test_a_route_of_two_v3_pools_pays_as_the_quoter_says(read_only_sandbox, deployment, venues):
+def test_a_route_of_two_v3_pools_pays_as_the_quoter_says(
+    plain, read_only_sandbox, deployment, venues
+):
     pools = {}
     for p in deployment.uniswap.v3_pools:
         pools.setdefault(frozenset((p.token0, p.token1)), p)
     first, then = pools[frozenset(("LINK", "WETH"))], pools[frozenset(("WETH", "USDC"))]
-    market = AaveV3().read(read_only_sandbox, deployment.aave.pool)
     two = replace(venues, pools=(first.address, then.address))
-    market = measure_liquidity(read_only_sandbox, market, two)
+    market = measure_liquidity(read_only_sandbox, plain, two)
     link = market.reserves[market.index("LINK")]
     assert market.reserves[market.index("DAI")].liquidity.measured is False
     path = b"".join(
@@ -181,14 +186,11 @@ def test_pools_are_found_through_their_factories(measured, read_only_sandbox, de
 
 
 @pytest.mark.chain
-def test_without_venues_depth_is_assumed_and_says_so(measured, read_only_sandbox, deployment):
-    market = AaveV3().read(read_only_sandbox, deployment.aave.pool)
-    assert measure_liquidity(read_only_sandbox, market, Venues()) is not None
-    for r in measure_liquidity(read_only_sandbox, market, Venues()).reserves:
+def test_without_venues_depth_is_assumed_and_says_so(measured, plain, read_only_sandbox):
+    for r in measure_liquidity(read_only_sandbox, plain, Venues()).reserves:
         assert not r.liquidity.measured
         assert r.liquidity.source.startswith("assumed")
-    shared = share_liquidity(measured, market)
-    assert all(r.liquidity.measured for r in shared.reserves)
+    assert all(r.liquidity.measured for r in share_liquidity(measured, plain).reserves)
 
 
 @pytest.mark.chain
