@@ -31,6 +31,7 @@ TODAY, AFTER, RESPONDING = "today", "after, same borrowers", "after, borrowers u
 _DASHES = ("-", (0, (5, 1.6)), (0, (1.2, 1.2)))
 _WIDTH, _HEIGHT = 4.8, 2.9  # inches; small, so that text stays readable at phone width
 _TABLE_ROWS = 12
+_LABEL = 30  # characters of a name in a legend
 
 
 class Theme(StrEnum):
@@ -143,9 +144,16 @@ def _lines(ax: Axes, p: _Palette, curves: Curves, scale: float, style: str) -> N
     x = [v * scale for v in curves.x]
     for k, s in enumerate(curves.series[:3]):
         colour = p.lines[k]
+        label = inert.line(s.name, _LABEL)
         extra: dict[str, Any] = {"drawstyle": "steps-post"} if style == "steps" else {}
         ax.plot(
-            x, s.value, color=colour, linestyle=_DASHES[k], linewidth=1.7, label=s.name, **extra
+            x,
+            s.value,
+            color=colour,
+            linestyle=_DASHES[k],
+            linewidth=1.7,
+            label=label,
+            **extra,
         )
         if s.lower and s.upper:
             step: Any = "post" if style == "steps" else None
@@ -218,7 +226,7 @@ def _fan(market: MarketSection, fan: Fan) -> Chart:
                 ax.fill_between(x, floor, q, color=p.lines[k], alpha=shade, linewidth=0)
                 ax.plot(x, q, color=p.lines[k], linewidth=0.8)
                 floor = q
-            ax.set_title(s.name.replace(", ", ",\n"), fontsize=8, color=p.text)
+            ax.set_title(inert.line(s.name, _LABEL).replace(", ", ",\n"), fontsize=8, color=p.text)
             ax.set_xlabel("days")
             ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: figures.money(v)))
             ax.set_xlim(0, x[-1])

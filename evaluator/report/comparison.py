@@ -5,13 +5,13 @@ from __future__ import annotations
 from evaluator.report.model import ReportModel
 from evaluator.report.odds import OddsRow
 from evaluator.report.outline import Table
-from evaluator.report.screen import adversary_sentence, written
+from evaluator.report.screen import adversary_sentence, short_id, written
 from evaluator.verdict import figures
 
 
 def _subject(report: ReportModel) -> str:
     p = report.proposal
-    number = "draft" if p.proposal_id is None else f"proposal {p.proposal_id}"
+    number = "draft" if p.proposal_id is None else f"proposal {short_id(p.proposal_id)}"
     return f"{number}, {p.chain_name} block {p.block:,}: {p.title}"
 
 

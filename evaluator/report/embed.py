@@ -6,8 +6,8 @@ from typing import TypedDict
 
 from evaluator.report import inert
 from evaluator.report.model import ReportModel
-from evaluator.report.outline import Remark
-from evaluator.report.screen import adversary_sentence, change_row, first_screen, written
+from evaluator.report.outline import FirstScreen, Remark
+from evaluator.report.screen import adversary_sentence, change_row, first_screen, short_id, written
 from evaluator.report.sections import not_computed
 from evaluator.verdict import figures
 
@@ -85,14 +85,13 @@ def _odds(report: ReportModel, name: str) -> str:
 
 def _title(report: ReportModel) -> str:
     number = report.proposal.proposal_id
-    # A uint256 id says nothing after its first digits.
-    name = "draft" if number is None else number if len(number) <= 12 else f"{number[:8]}…"
+    name = "draft" if number is None else short_id(number)
     return inert.discord(
         f"{report.headline.verdict}: {name} · {report.proposal.title}", TITLE_LIMIT
     )
 
 
-def _footer(report: ReportModel) -> str:
+def _footer(report: ReportModel, screen: FirstScreen) -> str:
     m = report.reproduce.manifest
     rows = next((market.odds for market in report.markets if market.odds), None)
     parts = [f"{m.chain_name}, block {m.block:,}"]
@@ -100,8 +99,8 @@ def _footer(report: ReportModel) -> str:
         over = figures.duration(rows[0].today.horizon)
         parts += [f"{rows[0].today.samples:,} paths", over]
     parts.append(f"digest {report.reproduce.digest[:16]}")
-    if m.embedded:
-        parts.append("real bytecode, seeded state")
+    if screen.label:
+        parts.append(screen.label)
     return inert.limited(inert.line(" · ".join(parts)), FOOTER_LIMIT)
 
 
@@ -136,7 +135,7 @@ def to_embed(report: ReportModel, *, image: str | None = None) -> Embed:
         ),
         "color": _COLOURS[report.headline.verdict],
         "fields": fields,
-        "footer": {"text": _footer(report)},
+        "footer": {"text": _footer(report, screen)},
     }
     if image is not None:
         embed["image"] = {"url": image}

@@ -27,6 +27,8 @@ def encodable(text: str) -> str:
 
 def visible(text: str) -> str:
     """Strip control, bidirectional and invisible characters; keep newlines and tabs."""
+    if text.isascii() and text.isprintable():
+        return text
     return "".join(
         c
         for c in encodable(text).replace("\r\n", "\n").replace("\r", "\n")
@@ -41,6 +43,8 @@ def limited(text: str, length: int) -> str:
 
 def _few_marks(text: str) -> str:
     """Drop all but three combining marks on a letter (text that climbs over its neighbours)."""
+    if text.isascii():
+        return text
     out: list[str] = []
     marks = 0
     for c in text:
@@ -52,7 +56,10 @@ def _few_marks(text: str) -> str:
 
 def line(text: str, length: int = 1000) -> str:
     """Make one visible line of at most `length` characters."""
-    return limited(_few_marks(" ".join(visible(text).split())), length)
+    # Of a text far too long only the beginning is looked at.
+    head = text[: 8 * length + 1000]
+    shown = _few_marks(" ".join(visible(head).split()))
+    return limited(shown + ELLIPSIS if len(head) < len(text) else shown, length)
 
 
 def capital(text: str) -> str:
@@ -63,8 +70,9 @@ def capital(text: str) -> str:
 
 _MARKDOWN = re.compile(r"[\\`*\[\]<>|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|&(?=[A-Za-z#])|!(?=\[)")
 _LINE_START = re.compile(r"^(?:[-+](?=[\s-]|$)|#|=|\d+[.)](?=\s|$))")
-# "&#" is a character reference of ours.
-_MENTION = re.compile(r"(?<!&)([@#＠＃])(?=\S)")
+_MENTION = re.compile(r"([@#＠＃])(?=\S)")
+# In HTML "&#" is a character reference of ours.
+_HTML_MENTION = re.compile(r"(?<!&)([@#＠＃])(?=\S)")
 _EMOJI = re.compile(r":(?=[\w+-]+:)")
 _SCHEME = re.compile(r"(?i)\b([a-z][a-z0-9+.-]{1,12}):(?=//|[^\s\d])")
 _DOMAIN = re.compile(r"(?<=[^\W\d_])\.(?=[^\W\d_])|(?<=\w)\.(?=[^\W\d_])")
@@ -88,8 +96,10 @@ def prose(text: str, length: int = 1000) -> str:
 
 def html(text: str, length: int = 300) -> str:
     """Escape one line for raw HTML inside Markdown, where backslashes do not work."""
-    escaped = escape(line(text, length), quote=True)
-    return _MENTION.sub(lambda m: m.group(1) + _JOINER, escaped)
+    escaped = escape(line(text, length), quote=True).replace("[", "&#91;")
+    escaped = _SCHEME.sub(lambda m: m.group(1) + _JOINER + ":" + _JOINER, escaped)
+    escaped = _DOMAIN.sub(_JOINER + ".", escaped)
+    return _HTML_MENTION.sub(lambda m: m.group(1) + _JOINER, escaped)
 
 
 def _longest_run(text: str, of: str) -> int:

@@ -15,7 +15,7 @@ from pydantic import Field, JsonValue
 import evaluator
 from evaluator.report.part import Part, Text, digest_of
 
-Scalar = bool | int | float | str | None
+Scalar = bool | int | float | Text | None
 _PACKAGES = ("numpy", "scipy", "numba", "web3", "eth-abi", "pydantic", "arch", "statsmodels")
 
 
@@ -42,8 +42,8 @@ class StateDigest(Part):
     """Content of one market before and after execution."""
 
     market: Text  # "aave_v3 0x..."
-    before: str  # sha256
-    after: str  # sha256
+    before: Text  # sha256
+    after: Text  # sha256
 
 
 class ResultDigest(Part):
@@ -51,7 +51,7 @@ class ResultDigest(Part):
 
     market: Text  # as in StateDigest
     name: Text  # "outcome", "scenario depeg_2023", ...
-    digest: str  # sha256
+    digest: Text  # sha256
 
 
 class Manifest(Part):
@@ -70,12 +70,12 @@ class Manifest(Part):
     scenario: Text | None  # laid over the process
     battery: dict[str, Scalar | tuple[Scalar, ...]]  # settings by name; infinity is "inf"
     policy_name: Text
-    policy_digest: str  # sha256 of the policy's content
+    policy_digest: Text  # sha256 of the policy's content
     policy_document: Annotated[dict[str, JsonValue], Field(default_factory=dict)]  # its content
     states: tuple[StateDigest, ...] = ()
     results: tuple[ResultDigest, ...] = ()
     verdict: Text  # what the policy made of it
-    versions: Annotated[dict[str, str], Field(default_factory=dict)]  # package -> version
+    versions: Annotated[dict[str, Text], Field(default_factory=dict)]  # package -> version
 
     @property
     def inputs_digest(self) -> str:

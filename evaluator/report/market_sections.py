@@ -61,30 +61,30 @@ def _hurt(market: MarketSection) -> Iterator[Section]:
 def _odds(market: MarketSection) -> Iterator[Section]:
     if not market.odds:
         return
-    changes = Table(
-        columns=("paired change", "same borrowers", "borrowers use the room", "percentile"),
-        rows=tuple(
-            (
-                r.label,
-                written(r.difference, signed=True),
-                written(r.difference_responding, signed=True)
-                if r.difference_responding
-                else figures.NONE,
-                figures.NONE
-                if r.today.percentile is None
-                else figures.share(r.today.percentile, 4),
+    blocks: list[Block] = [odds_table(market, market.odds, name_market=False)]
+    if any(r.after_responding for r in market.odds):
+        blocks.append(
+            Table(
+                columns=("paired change", "same borrowers", "borrowers use the room"),
+                rows=tuple(
+                    (
+                        r.label,
+                        written(r.difference, signed=True),
+                        written(r.difference_responding, signed=True)
+                        if r.difference_responding
+                        else figures.NONE,
+                    )
+                    for r in market.odds
+                ),
             )
-            for r in market.odds
-        ),
-    )
+        )
     level = figures.share(market.odds[0].today.level)
     yield Section(
         slug="odds",
         title="Odds in full",
         summary=counted(len(market.odds), "metric"),
         blocks=(
-            odds_table(market, market.odds, name_market=False),
-            changes,
+            *blocks,
             Words(
                 text=f"In brackets the {level} interval. Today and after run on the same paths, so "
                 "that the paired change has a narrower interval than its parts."

@@ -94,7 +94,7 @@ class PolicySection(Part):
     """The policy, every rule applied, and what could not be judged."""
 
     name: Text
-    digest: str
+    digest: Text
     judgements: tuple[JudgementRow, ...]
     not_judged: tuple[Text, ...]  # checks that were not made
 
@@ -102,7 +102,7 @@ class PolicySection(Part):
 class FindingRow(Part):
     """See `evaluator.verdict.Finding`."""
 
-    identifier: str  # for `seatrial explain`
+    identifier: Text  # for `seatrial explain`
     kind: Text
     severity: Literal["high", "medium", "low"]
     title: Text
@@ -205,7 +205,7 @@ class ReproduceSection(Part):
     """How to arrive at the same digests."""
 
     command: Text
-    digest: str  # of the manifest
+    digest: Text  # of the manifest
     manifest: Manifest
 
 
@@ -231,7 +231,7 @@ class ReportModel(Part):
     assumptions: tuple[AssumptionRow, ...] | None = None
     notes: tuple[Text, ...] = ()  # "real bytecode, seeded state", refreshed feeds, ...
     reproduce: ReproduceSection
-    content_digest: str = ""  # sha256 of everything above, "" until sealed
+    content_digest: Text = ""  # sha256 of everything above, "" until sealed
 
     def computed_digest(self) -> str:
         """Return the sha256 of the content."""

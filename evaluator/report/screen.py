@@ -12,6 +12,8 @@ SEEDED = "real bytecode, seeded state"
 
 def written(row: EstimateRow, *, signed: bool = False) -> str:
     """Write an estimate with its interval: 0.31% (0.28–0.35)."""
+    if row.lower == row.value == row.upper and row.unit == "fraction":
+        return figures.points(row.value) if signed else figures.share(row.value)
     if row.unit == "fraction":
         if signed:
             return (
@@ -95,13 +97,17 @@ def _changes(report: ReportModel) -> Table | None:
     )
 
 
+def short_id(number: str) -> str:
+    """Shorten a uint256 to its first and last digits; JSON and manifest have it whole."""
+    return number if len(number) <= 20 else f"{number[:8]}…{number[-6:]}"
+
+
 def _subject(report: ReportModel) -> str:
     p = report.proposal
-    name = f"Proposal {p.proposal_id}" if p.proposal_id is not None else "This draft"
+    name = "This draft" if p.proposal_id is None else f"Proposal {short_id(p.proposal_id)}"
     targets = ", ".join(m.name for m in report.markets)
     where = f" on {targets}" if targets else ""
-    done = _way(report.execution)
-    return f"{name}{where} ({p.chain_name}), {done} at block {p.block:,}."
+    return f"{name}{where}, {p.chain_name}, {_way(report.execution)} at block {p.block:,}."
 
 
 def _way(execution: ExecutionSection | None) -> str:
@@ -235,7 +241,9 @@ def first_screen(report: ReportModel) -> FirstScreen:
         at_execution=_at_execution(report),
         odds=tuple(tables),
         remarks=_remarks(report),
-        label=SEEDED if report.reproduce.manifest.embedded else "",
+        label=SEEDED
+        if report.reproduce.manifest.embedded and SEEDED not in report.proposal.chain_name
+        else "",
         check=report.reproduce.command,
         digest=report.reproduce.digest,
     )

@@ -133,7 +133,7 @@ def to_terminal(report: ReportModel, *, full: bool = False) -> RenderableType:
         text = inert.terminal(remark.text, 800)
         parts.append(Text.assemble((f"{remark.about}: ", "bold"), text))
     parts.append(Text.assemble(("Check it yourself: ", "bold"), inert.terminal(screen.check, 300)))
-    parts.append(Text.assemble(("Digest: ", "bold"), (screen.digest, "cyan")))
+    parts.append(Text.assemble(("Digest: ", "bold"), (inert.terminal(screen.digest, 80), "cyan")))
     if full:
         parts += _folded(report)
     return Group(*parts)

@@ -44,14 +44,14 @@ def exact(x: float) -> str:
 
 
 def money(x: float) -> str:
-    """Write USD shortly: 1.9M, 50,000, 0."""
+    """Write USD to three significant figures: 1.9M, 50,000, 0."""
     if math.isinf(x) or math.isnan(x):
         return number(x)
     for size, suffix in _SUFFIXES:
         if abs(x) >= size * 0.9995:
             return f"{number(x / size)}{suffix}"
     if abs(x) >= 100:
-        return f"{round(x):,}"
+        return number(x)
     if 0 < abs(x) < 0.01:
         return "<0.01" if x > 0 else ">-0.01"
     return _trim(f"{x:.2f}")

@@ -56,7 +56,7 @@ class CautionBounds(_Section):
 
     share_of_fail_bounds: Fraction = 0.5  # of each bound of FailBounds
     conformance_error: NotNegative = 0.001  # relative
-    history_days: NotNegative = 90.0  # days of prices behind a calibration
+    history_days: NotNegative = 30.0  # days of prices behind a calibration
     history_matters_share: Fraction = 0.05  # of collateral or debt
     beyond_safe_value: bool = True  # judge values beyond the safe one
     text_contradiction: bool = True  # judge descriptions that say another value

@@ -3,7 +3,6 @@ import json
 import jsonschema
 import pytest
 from pydantic import ValidationError
-from tests.report.samples import SAMPLES, caution, manifest
 
 from evaluator.data_files import data_path
 from evaluator.report.manifest import settings_of, versions
@@ -12,6 +11,7 @@ from evaluator.report.odds import Curves, Series
 from evaluator.report.part import TEXT_LIMIT, canonical_json
 from evaluator.report.schema import report_schema
 from evaluator.stress.battery import Battery
+from tests.report.samples import SAMPLES, caution, manifest
 
 
 def test_schema_in_docs_is_current():

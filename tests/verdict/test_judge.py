@@ -237,7 +237,7 @@ def test_findings(kind_of_finding, expected):
 
 
 def test_thin_history_matters_only_where_the_book_is():
-    thin = CalibrationEvidence(asset="CRV", days=30, share_of_book=0.2)
+    thin = CalibrationEvidence(asset="CRV", days=20, share_of_book=0.2)
     small = replace(thin, share_of_book=0.01)
     long = replace(thin, days=400)
     assert kind(evidence(markets=(market(calibrations=(thin,)),))) is CAUTION
