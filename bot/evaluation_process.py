@@ -124,8 +124,20 @@ def serve(task: dict[str, Any], say: Callable[[str, object], None]) -> int:
     return 0
 
 
+def probe(name: str) -> int:
+    """Load the entry point and say what is wrong with it on standard error."""
+    try:
+        load_entry_point(name)
+    except ConfigurationError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
 def main() -> int:
     """Run the worker process."""
+    if len(sys.argv) == 3 and sys.argv[1] == "--probe":
+        return probe(sys.argv[2])
     task = json.loads(sys.stdin.readline())
     die_with_parent(task["parent"])
     # Libraries print; the protocol keeps a channel of its own.

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -83,6 +84,7 @@ class ChainFollower:
         self.last: Step | None = None
         self.trouble = ""  # why the last step failed, "" if it did not
         self.broken = False  # the chain replaced a final block
+        self.looked_at = time.monotonic()  # when the last step ended well
         self._database = database
         self._governors = dict(governors)
         self._reader = reader
@@ -95,6 +97,10 @@ class ChainFollower:
     def wake(self) -> None:
         """Tell that there may be a new block."""
         self._wake.set()
+
+    def close(self) -> None:
+        """Let go of the reader's thread."""
+        self._reader.close()
 
     def stop(self) -> None:
         """End after the step under way."""
@@ -157,6 +163,7 @@ class ChainFollower:
 
     def _stepped(self, step: Step) -> Step:
         self.last = step
+        self.looked_at = time.monotonic()
         return step
 
     def _cursors(self) -> dict[str, int]:
