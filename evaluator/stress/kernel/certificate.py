@@ -62,6 +62,7 @@ from evaluator.stress.kernel.memory import (
     Memory,
 )
 from evaluator.stress.kernel.pending import (
+    below_any_key,
     best_margin,
     certify,
     debt_bound,
@@ -90,6 +91,7 @@ from evaluator.stress.kernel.step import (
     XD,
     accrue,
     close_step,
+    impact,
     move_prices,
     oracle_near_market,
     refill,
@@ -134,7 +136,7 @@ def start_path(c: Certificates, m: Memory) -> None:
 @called
 def borrowers_act(tb: Table, s: Settings, c: Certificates, m: Memory, out: FloatArray) -> None:
     """Let those who watch and may be near liquidation decide."""
-    unit_prices(tb, m.state)
+    unit_prices(m.state)
     scan(tb, c, m, PC, PD)
     i = following(m.word, m.summary, -1)
     while i >= 0:
@@ -214,21 +216,18 @@ def liquidations(
     m: Memory,
     received: FloatArray,
     highest: float,
+    near: bool,
     path: FloatArray,
     t: int,
     out: FloatArray,
     by_asset: FloatArray,
 ) -> None:
-    """The liquidation event of step t."""
+    """The liquidation event of step t, unit prices set; `near` from `oracle_near_market`."""
     st = m.state
-    unit_prices(tb, st)
     scan(tb, c, m, PC, PD)
     tracking = out[FIRST] < 0.0
-    near = True
-    if tracking:
-        near = oracle_near_market(st, highest)
-        if not near:
-            scan(tb, c, m, XC, XD)
+    if tracking and not near:
+        scan(tb, c, m, XC, XD)
     found = out[BAD_DEBT]
     i = following(m.word, m.summary, -1)
     if i >= 0 or m.counter[SLEEPERS] == 1:
@@ -238,6 +237,7 @@ def liquidations(
         growth = 0.0
         market_growth = 0.0
         for a in range(assets):
+            impact(tb, st, a)
             set_margin(tb, m, a, received[a])
             m.margin[EARNED_FIRST, a] = m.margin[EARNED, a]
             m.margin[COST_FIRST, a] = m.margin[COST, a]
@@ -325,7 +325,7 @@ def horizon(
     by_asset: FloatArray,
 ) -> None:
     """Count what is left without collateral, and leave no candidate behind."""
-    unit_prices(tb, m.state)
+    unit_prices(m.state)
     scan(tb, c, m, XC, XD)
     for u in range(m.counter[TOUCHED]):
         i = m.touched[u]
@@ -396,7 +396,16 @@ def certificate_paths(
                     if s.watching:
                         borrowers_act(tb, s, c, m, out)
                 else:
-                    liquidations(tb, s, c, m, received, highest, path, t, out, bad)
+                    unit_prices(m.state)
+                    tracking = out[FIRST] < 0.0
+                    near = not tracking or oracle_near_market(m.state, highest)
+                    waiting = m.counter[SLEEPERS] == 1 or not near
+                    for x in range(len(m.summary)):
+                        waiting |= m.summary[x] != np.uint64(0)
+                    if waiting or below_any_key(c, m, PC, PD):
+                        liquidations(tb, s, c, m, received, highest, near, path, t, out, bad)
+                    elif tracking and out[BAD_DEBT] - s.existing > s.threshold:
+                        out[FIRST] = float(t)
             frozen |= close_step(m.state, out)
             if frozen:
                 out[FROZEN] += 1.0

@@ -40,6 +40,7 @@ from evaluator.stress.kernel.step import (
     PD,
     accrue,
     close_step,
+    impact,
     move_prices,
     oracle_near_market,
     refill,
@@ -105,13 +106,15 @@ def dense_paths(
                     frozen = run_of_suppliers(s, st)
                 elif event == BORROWERS:
                     if s.watching:
-                        unit_prices(tb, st)
+                        unit_prices(st)
                         for i in range(N):
                             if tb.rows[i, WATCHED]:
                                 top_up(tb, s, st, amount, i, out)
                 else:
-                    unit_prices(tb, st)
+                    unit_prices(st)
                     gas, capital = congestion(s, path, t)
+                    for a in range(len(bad)):
+                        impact(tb, st, a)
                     near = oracle_near_market(st, highest)
                     found = out[BAD_DEBT]
                     for i in range(N):
@@ -138,7 +141,7 @@ def dense_paths(
             frozen |= close_step(st, out)
             if frozen:
                 out[FROZEN] += 1.0
-        unit_prices(tb, st)
+        unit_prices(st)
         for i in range(N):
             short, e = shortfall(tb, amount, i, st)
             if short > 0.0:

@@ -78,7 +78,6 @@ class Memory(NamedTuple):
     prices: FloatArray  # shape (2 A,); pc, then -pd
     margin: FloatArray  # shape (5, A), see EARNED and following
     doubtful: FloatArray  # shape (1,); size of all DOUBTFUL sleepers together
-    violated: IntArray  # shape (L,)
     counter: IntArray  # shape (5,), see NEXT_FREE and following
 
 
@@ -106,6 +105,5 @@ def memory(positions: int, entries: int, assets: int, groups: int, steps: int) -
         prices=np.zeros(2 * assets),
         margin=np.zeros((5, assets)),
         doubtful=np.zeros(1),
-        violated=np.zeros(max(series, 1), dtype=np.int64),
         counter=np.zeros(5, dtype=np.int64),
     )

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluator.stress.kernel.bits import insert
-from evaluator.stress.kernel.compilation import inlined
+from evaluator.stress.kernel.compilation import called, inlined
 from evaluator.stress.kernel.layout import CATEGORY, END, OPEN, ORACLE_START, SPLIT, START, Table
 from evaluator.stress.kernel.memory import (
     ASLEEP,
@@ -247,33 +247,35 @@ def open_series(tb: Table, c: Certificates, m: Memory, series: int, y: float) ->
 
 
 @inlined
-def scan(tb: Table, c: Certificates, m: Memory, pc: int, pd: int) -> int:
-    """Open every series that is below its highest key; return how many there were.
+def below_any_key(c: Certificates, m: Memory, pc: int, pd: int) -> bool:
+    """Whether some series is below its highest key.
 
     `pc` and `pd` are the rows of the state that hold the prices to test.
     """
     assets = m.state.shape[1]
-    both = 2 * assets
     for a in range(assets):
         m.prices[a] = m.state[pc, a]
         m.prices[assets + a] = -m.state[pd, a]
-    found = 0
+    below = 0
     for g in range(len(c.used)):
         numeraire = m.state[pd, c.used[g]]
-        at = g * both
-        below = 0
-        for a in range(both):
+        at = g * 2 * assets
+        for a in range(2 * assets):
             below += m.prices[a] < m.limit[HIGHEST, at + a] * numeraire
-        if below > 0:
-            for a in range(both):
-                if m.prices[a] < m.limit[HIGHEST, at + a] * numeraire:
-                    m.violated[found] = at + a
-                    found += 1
-    for v in range(found):
-        series = m.violated[v]
-        g = series // both
-        open_series(tb, c, m, series, m.prices[series - g * both] / m.state[pd, c.used[g]])
-    return found
+    return below > 0
+
+
+@called
+def scan(tb: Table, c: Certificates, m: Memory, pc: int, pd: int) -> None:
+    """Open every series that is below its highest key, prices as in `below_any_key`."""
+    assets = m.state.shape[1]
+    for g in range(len(c.used)):
+        numeraire = m.state[pd, c.used[g]]
+        for a in range(2 * assets):
+            price = m.state[pc, a] if a < assets else -m.state[pd, a - assets]
+            series = g * 2 * assets + a
+            if price < m.limit[HIGHEST, series] * numeraire:
+                open_series(tb, c, m, series, price / numeraire)
 
 
 @inlined

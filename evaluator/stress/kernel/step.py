@@ -238,14 +238,13 @@ def close_step(st: FloatArray, out: FloatArray) -> bool:
 
 
 @inlined
-def unit_prices(tb: Table, st: FloatArray) -> None:
-    """Set the prices that positions are valued and liquidated at."""
+def unit_prices(st: FloatArray) -> None:
+    """Set the prices that positions are valued at."""
     for a in range(st.shape[1]):
         st[PC, a] = st[ORACLE_PRICE, a] * st[SUPPLY_INDEX, a]
         st[PD, a] = st[ORACLE_PRICE, a] * st[BORROW_INDEX, a]
         st[XC, a] = st[X, a] * st[SUPPLY_INDEX, a]
         st[XD, a] = st[X, a] * st[BORROW_INDEX, a]
-        impact(tb, st, a)
 
 
 @inlined
