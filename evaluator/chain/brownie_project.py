@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evaluator.chain.anvil import Anvil, find_anvil
+from evaluator.chain.forwarder import Forwarder
 from evaluator.chain.rpc import RpcClient, pin_block
 from evaluator.chain.solidity import COMPILER
 from evaluator.chain.toolchain import ensure_packages, node_command
@@ -100,18 +101,21 @@ def run_tests(
     )
 
 
-def open_console(fork_url: str, block: int | str = "latest", *, commands: str | None = None) -> int:
-    """Open Brownie's console on a fork of `fork_url` at `block`; returns its exit code.
+def open_console(
+    fork_url: str | Sequence[str], block: int | str = "latest", *, commands: str | None = None
+) -> int:
+    """Open Brownie's console on a fork of `fork_url`, one or several, at `block`.
 
-    With `commands` they are run instead of a prompt. Raises SetupError if Brownie is
-    missing, and the RPC errors of the endpoint.
+    Returns its exit code. With `commands` they are run instead of a prompt. Raises
+    SetupError if Brownie is missing, and the RPC errors of the endpoint.
     """
     project = prepare_project()
     upstream = RpcClient(fork_url)
     pinned = pin_block(upstream, block)
-    with Anvil(
-        fork_url=fork_url, fork_block=pinned.number, accounts=10, block_seconds=None
-    ) as node:
+    with (
+        Forwarder(upstream) as door,
+        Anvil(fork_url=door.url, fork_block=pinned.number, accounts=10, block_seconds=None) as node,
+    ):
         done = subprocess.run(
             [sys.executable, str(project.folder / "scripts" / "console.py")],
             cwd=project.folder,

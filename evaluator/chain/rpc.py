@@ -271,7 +271,7 @@ class RpcClient:
         if index not in sessions:
             session = requests.Session()
             # Looking up proxies and .netrc costs more than a local call takes.
-            session.trust_env = not _is_loopback(self.urls[index])
+            session.trust_env = not is_loopback(self.urls[index])
             sessions[index] = session
         return sessions[index]
 
@@ -479,6 +479,7 @@ def _wait(state: tenacity.RetryCallState) -> float:
     return max(asked, backoff)
 
 
-def _is_loopback(url: str) -> bool:
+def is_loopback(url: str) -> bool:
+    """Say whether `url` leads to this machine."""
     host = url.split("//", 1)[-1]
     return host.startswith(("127.0.0.1", "localhost", "[::1]"))

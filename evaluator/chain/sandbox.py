@@ -17,10 +17,11 @@ from evaluator.chain import clock, feeds, simulation, state_diff
 from evaluator.chain.abi import Abi
 from evaluator.chain.anvil import Anvil
 from evaluator.chain.contract import Contract
+from evaluator.chain.forwarder import Forwarder
 from evaluator.chain.multicall import BatchReader
 from evaluator.chain.receipts import ZERO, Log, Receipt, unhex, word
 from evaluator.chain.reverts import ErrorBook
-from evaluator.chain.rpc import BlockRef, RpcClient, pin_block
+from evaluator.chain.rpc import BlockRef, RpcClient, is_loopback, pin_block
 from evaluator.errors import (
     AnvilError,
     ChainError,
@@ -55,6 +56,7 @@ class Sandbox:
         self.notes: list[str] = []
         self.anvil = anvil
         self.upstream = upstream
+        self._owned = contextlib.ExitStack()
         self._errors = ErrorBook()
         self._readers: dict[RpcClient, BatchReader] = {}
         self._gas_limit: int | None = None
@@ -81,15 +83,17 @@ class Sandbox:
             urls, timeout=timeout, expected_chain_id=expected_chain_id, retries=retries
         )
         pinned = pin_block(upstream, block)
-        anvil = Anvil(
-            fork_url=upstream.urls[0], fork_block=pinned.number, prune_history=prune_history
-        )
-        try:
+        with contextlib.ExitStack() as owned:
+            source = upstream.urls[0]
+            if len(upstream.urls) > 1 or not is_loopback(source):
+                source = owned.enter_context(Forwarder(upstream)).url
+            anvil = owned.enter_context(
+                Anvil(fork_url=source, fork_block=pinned.number, prune_history=prune_history)
+            )
             _check_fork(anvil.rpc, pinned)
-            return cls(anvil.rpc, block=pinned, anvil=anvil, upstream=upstream)
-        except BaseException:
-            anvil.stop()
-            raise
+            sandbox = cls(anvil.rpc, block=pinned, anvil=anvil, upstream=upstream)
+            sandbox._owned = owned.pop_all()
+            return sandbox
 
     @classmethod
     def from_state(
@@ -132,6 +136,7 @@ class Sandbox:
         """Stop the anvil of this sandbox, if it has one."""
         if self.anvil is not None:
             self.anvil.stop()
+        self._owned.close()
 
     # Reading
 
