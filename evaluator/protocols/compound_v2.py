@@ -14,8 +14,12 @@ from evaluator.protocols.adapter import AGREES, AccountView, disagreement, sampl
 from evaluator.protocols.borrower_cache import BorrowerCache
 from evaluator.protocols.borrowers import BorrowEvents, find_borrowers
 from evaluator.protocols.completeness import check_debt
-from evaluator.protocols.compound_v2_markets import MarketToken, read_comptroller
+from evaluator.protocols.compound_v2_markets import (
+    ComptrollerState,
+    read_comptroller,
+)
 from evaluator.protocols.compound_v2_parameters import VOCABULARY, name_parameters
+from evaluator.protocols.compound_v2_vai import vai_reserve
 from evaluator.protocols.fixed_point import from_wad, whole_tokens
 from evaluator.protocols.gas import gas_price, native_price
 from evaluator.protocols.interfaces import COMPOUND
@@ -92,18 +96,25 @@ class CompoundV2:
                 account=_first_word,
             )
         ]
-        caveats = list(state.caveats)
         if state.vai_controller:
-            caveats.append(
-                "VAI minted against collateral counts as debt in the protocol and is not modelled"
+            sources.append(
+                BorrowEvents(
+                    addresses=(state.vai_controller,), topics=((_MINT_VAI,),), account=_first_word
+                )
             )
         accounts = find_borrowers(
             sandbox, root, sources, block=block, cache=cache, progress=progress
         )
-        book = self._book(sandbox, root, state.tokens, accounts, block, progress)
+        reserves = state.reserves
+        book = self._book(sandbox, root, state, accounts, block, progress)
+        minted = float(book.debt.total(len(reserves) + 1)[-1])
+        caveats = list(state.caveats)
+        if minted > 0.0:
+            reserves = (*reserves, vai_reserve(state, minted))
+            caveats.append("VAI's stability fee is not modelled: VAI owed stays as it is")
         fee, assumed_fee = gas_price(sandbox)
-        native, no_native = native_price(sandbox.chain_id, state.reserves)
-        caveats += [*check_debt(book, state.reserves), assumed_fee, no_native]
+        native, no_native = native_price(sandbox.chain_id, reserves)
+        caveats += [*check_debt(book, reserves), assumed_fee, no_native]
         market = Market(
             protocol=self.name,
             family=Family.COMPOUND_V2,
@@ -111,7 +122,7 @@ class CompoundV2:
             chain_id=sandbox.chain_id,
             block=block,
             timestamp=timestamp,
-            reserves=state.reserves,
+            reserves=reserves,
             emodes=(),
             book=book,
             close_factor=state.close_factor,
@@ -166,12 +177,13 @@ class CompoundV2:
         self,
         sandbox: Sandbox,
         root: str,
-        tokens: Sequence[MarketToken],
+        state: ComptrollerState,
         accounts: Sequence[str],
         block: int,
         progress: Progress | None,
     ) -> Book:
-        by_address = {t.address: t for t in tokens}
+        """Read every position; VAI owed stands one column after the markets' own."""
+        by_address = {t.address: t for t in state.tokens}
         names: list[str] = []
         collateral: list[dict[int, float]] = []
         debt: list[dict[int, float]] = []
@@ -206,6 +218,8 @@ class CompoundV2:
                 decimals = t.underlying.decimals
                 rows[i][0][t.index] = whole_tokens(s.tokens * s.exchangeRate, decimals + 18)
                 rows[i][1][t.index] = whole_tokens(s.borrowed, decimals)
+            for i, amount in enumerate(self._vai_owed(sandbox, state, part, block)):
+                rows[i][1][len(state.tokens)] = amount
             for account, (has, owes) in zip(part, rows, strict=True):
                 if any(owes.values()):
                     names.append(checksum(account))
@@ -214,6 +228,22 @@ class CompoundV2:
             if progress is not None:
                 progress(start + len(part), len(accounts))
         return Book.from_rows(names, collateral, debt)
+
+    def _vai_owed(
+        self, sandbox: Sandbox, state: ComptrollerState, accounts: Sequence[str], block: int
+    ) -> list[float]:
+        """VAI each account minted against its collateral, whole tokens; [] without VAI."""
+        if not state.vai_controller:
+            return []
+        amounts = read_all(
+            sandbox,
+            [
+                Query(to=state.vai_controller, abi=COMPOUND, fn="getVAIRepayAmount", args=(a,))
+                for a in accounts
+            ],
+            block=block,
+        )
+        return [from_wad(a) for a in amounts]
 
     def _users_of(self, sandbox: Sandbox, pointed: str, topic: bytes, block: int) -> list[str]:
         """Contracts that announced `pointed` as their oracle or rate model."""

@@ -17,12 +17,12 @@ from evaluator.market import (
     OracleKind,
     OracleSpec,
     Parameter,
-    RateCurve,
     Reserve,
     RiskParameters,
 )
 from evaluator.protocols.assumed_depth import assumed_depth
 from evaluator.protocols.compound_v2_parameters import ACTIONS, VOCABULARY
+from evaluator.protocols.compound_v2_rates import Rates, read_rates
 from evaluator.protocols.fixed_point import UINT256_MAX, cap, from_wad, whole_tokens
 from evaluator.protocols.gas import NATIVE_SYMBOL
 from evaluator.protocols.interfaces import COMPOUND
@@ -47,8 +47,6 @@ from evaluator.protocols.tokens import (
 MOST_MARKETS = 256
 # Stands for the native coin, which has no token contract.
 NATIVE_ADDRESS = "0xeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee"
-# Where a rate model does not say it: twelve seconds a block.
-ASSUMED_BLOCKS_PER_YEAR = 2_628_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,6 +66,7 @@ class ComptrollerState:
     reserves: tuple[Reserve, ...]  # A, in the protocol's order
     tokens: tuple[MarketToken, ...]  # A
     close_factor: float  # fraction
+    incentive: float  # net
     vai_controller: str  # "" if VAI cannot be minted against collateral
     particulars: tuple[Parameter, ...]  # what Market has no field for
     caveats: tuple[str, ...]  # what was seen and is not modelled
@@ -101,7 +100,14 @@ def read_comptroller(sandbox: Sandbox, root: str, *, block: int) -> ComptrollerS
     )
     tokens = _tokens(sandbox, vtokens, block)
     states = _states(sandbox, root, settings, tokens, block)
-    curves, caveats = _rate_curves(sandbox, tokens, states, block)
+    curves, caveats = read_rates(
+        sandbox,
+        [
+            (t.underlying.symbol, s.rate_model, s.borrow_rate)
+            for t, s in zip(tokens, states, strict=True)
+        ],
+        block=block,
+    )
     oracles = _oracles(sandbox, settings.oracle, tokens, block)
     symbols = [t.underlying.symbol for t in tokens]
     reserves, particulars = [], _setting_parameters(known, settings)
@@ -141,6 +147,7 @@ def read_comptroller(sandbox: Sandbox, root: str, *, block: int) -> ComptrollerS
         reserves=tuple(reserves),
         tokens=tuple(tokens),
         close_factor=from_wad(known["closeFactorMantissa"]),
+        incentive=settings.incentive,
         vai_controller=""
         if known["vaiController"] in (None, NULL_ADDRESS)
         else known["vaiController"],
@@ -325,54 +332,6 @@ def _risk_parameters(token: MarketToken, state: _State, settings: _Settings) -> 
     )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Rates:
-    """A rate curve and the year it is counted in."""
-
-    curve: RateCurve
-    blocks_per_year: float
-
-
-def _rate_curves(
-    sandbox: Sandbox, tokens: Sequence[MarketToken], states: Sequence[_State], block: int
-) -> tuple[list[_Rates], list[str]]:
-    fns = (
-        "blocksPerYear",
-        "baseRatePerBlock",
-        "multiplierPerBlock",
-        "jumpMultiplierPerBlock",
-        "kink",
-    )
-    answers = read_all(
-        sandbox,
-        [Query(to=s.rate_model, abi=COMPOUND, fn=fn, optional=True) for s in states for fn in fns],
-        block=block,
-    )
-    out, caveats = [], []
-    for i, (t, s) in enumerate(zip(tokens, states, strict=True)):
-        per_year, base, multiplier, jump, kink = answers[5 * i : 5 * i + 5]
-        blocks = float(per_year or ASSUMED_BLOCKS_PER_YEAR)
-        if base is None or multiplier is None:
-            caveats.append(
-                f"the interest rate model of {t.underlying.symbol} is of an unknown kind; its rate "
-                "is held where it stands"
-            )
-            base, multiplier = s.borrow_rate, 0
-        optimal = from_wad(kink) if kink is not None else 1.0
-        out.append(
-            _Rates(
-                curve=RateCurve(
-                    base=from_wad(base) * blocks,
-                    slope1=from_wad(multiplier) * blocks * optimal,
-                    slope2=from_wad(jump or 0) * blocks * (1.0 - optimal),
-                    optimal=optimal,
-                ),
-                blocks_per_year=blocks,
-            )
-        )
-    return out, caveats
-
-
 def _oracles(
     sandbox: Sandbox, oracle: str, tokens: Sequence[MarketToken], block: int
 ) -> list[OracleSpec]:
@@ -413,7 +372,7 @@ def _price(token: MarketToken, state: _State, caveats: list[str], block: int) ->
     return 0.0
 
 
-def _market_parameters(symbol: str, state: _State, rates: _Rates) -> list[Parameter]:
+def _market_parameters(symbol: str, state: _State, rates: Rates) -> list[Parameter]:
     v = VOCABULARY
     out = [
         v.parameter("rate_model", checksum(state.rate_model), asset=symbol),

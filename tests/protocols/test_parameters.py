@@ -8,6 +8,7 @@ import pytest
 
 from evaluator.chain.abi import Abi
 from evaluator.market import OracleKind, health_factors, parameter_changes
+from evaluator.protocols import disagreement
 from evaluator.protocols.aave_v3 import AaveV3
 from evaluator.protocols.compound_v2 import CompoundV2
 
@@ -47,6 +48,7 @@ COMPTROLLER = Abi.parse(
         "function _setMarketBorrowCaps(address[] markets, uint256[] values)",
         "function _setMarketSupplyCaps(address[] markets, uint256[] values)",
         "function _setActionsPaused(address[] markets, uint8[] actions, bool value)",
+        "function _setVAIController(address value) returns (uint256)",
         "function _setPauseGuardian(address value) returns (uint256)",
         "function _setReserveFactor(uint256 value) returns (uint256)",
         "function _setInterestRateModel(address value) returns (uint256)",
@@ -217,6 +219,26 @@ def test_compound(sandbox, deployment):
     assert not wbtc.parameters.borrowing_enabled
     assert wbtc.asset.price == pytest.approx(3350.0)
     assert after.reserves[after.index("USDT")].oracle.kind is OracleKind.FIXED
+
+
+def test_vai_minted_against_collateral_is_debt(sandbox, deployment, answering):
+    controller = "0x" + "d1" * 20
+    owed = (1234 * 10**18).to_bytes(32, "big")
+    sandbox.set_code(controller, answering({"getVAIRepayAmount(address)": owed}))
+    sandbox.send(
+        deployment.bravo.timelock,
+        deployment.venus.comptroller,
+        COMPTROLLER.encode("_setVAIController", controller),
+    )
+    adapter = CompoundV2()
+    market = adapter.read(sandbox, deployment.venus.comptroller)
+    assert market.symbols[-1] == "VAI"
+    vai = market.reserves[-1]
+    assert vai.borrowed == pytest.approx(1234.0 * len(market.book))
+    # The Comptroller counts it the same way, over the whole book.
+    views = adapter.account_views(sandbox, market, market.book.accounts)
+    assert disagreement(market, views) < 1e-9
+    assert any("stability fee" in c for c in market.caveats)
 
 
 def test_a_payload_contract_leads_to_the_market_it_acts_on(sandbox, deployment):
