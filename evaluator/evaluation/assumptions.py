@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+from evaluator.evaluation.market_trial import MarketTrial
 from evaluator.report.model import AssumptionRow
 from evaluator.stress.battery import Battery
 from evaluator.verdict import figures
-
-if TYPE_CHECKING:
-    from evaluator.evaluation.evaluation import MarketTrial
 
 
 def assumption_rows(battery: Battery, trials: Sequence[MarketTrial]) -> tuple[AssumptionRow, ...]:

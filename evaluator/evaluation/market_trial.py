@@ -1,0 +1,111 @@
+"""One market from its two readings to its section of the report and its evidence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from evaluator.evaluation.conformance import held_against_contracts
+from evaluator.evaluation.market_sections import (
+    book_debt,
+    calibration_evidence,
+    calibration_rows,
+    hurt_section,
+    market_name,
+    reserves_usd,
+    unchanged,
+    usd,
+)
+from evaluator.evaluation.measurement import Measurement, Reading
+from evaluator.evaluation.odds import loss_exceedance
+from evaluator.evaluation.request import EvaluationRequest, Progress
+from evaluator.evaluation.state import State
+from evaluator.evaluation.stressing import Flag, Stressed, stress
+from evaluator.report.odds import MarketSection
+from evaluator.stress.battery import Battery
+from evaluator.verdict.evidence import MarketEvidence
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class MarketTrial:
+    """One market after the battery."""
+
+    reading: Reading  # before and after
+    section: MarketSection  # for the report
+    evidence: MarketEvidence  # for the verdict
+    stressed: Stressed | None  # None: no battery was run
+
+
+def try_market(
+    state: State,
+    reading: Reading,
+    measurement: Measurement,
+    battery: Battery,
+    request: EvaluationRequest,
+    progress: Progress,
+    cancelled: Flag | None,
+) -> MarketTrial:
+    """Run the battery on one market and say what came of it."""
+    before, after = reading.before, reading.after
+    name = market_name(before, [r.before for r in measurement.readings])
+    shown = before if after is None else after
+    section = MarketSection(
+        name=name,
+        protocol=before.protocol,
+        address=before.address,
+        supplied_usd=usd(before, "supplied"),
+        debt_usd=book_debt(before),
+        reserves_usd=reserves_usd(before),
+        borrowers=len(shown.book),
+        unchanged=after is not None and unchanged(before, after, reading.changes),
+    )
+    evidence = MarketEvidence(
+        name=name,
+        supplied_usd=section.supplied_usd,
+        debt_usd=section.debt_usd,
+        reserves_usd=section.reserves_usd,
+        unchanged=section.unchanged,
+    )
+    if after is None:
+        broken = (f"reading the market: {reading.unreadable}",) if reading.unreadable else None
+        return MarketTrial(
+            reading=reading,
+            section=section,
+            evidence=replace(evidence, broken_actions=broken),
+            stressed=None,
+        )
+    hurt = hurt_section(after, reading.hurt)
+    conformance = held_against_contracts(reading, state.sandbox)
+    stressed = stress(
+        before,
+        reading,
+        after,
+        battery=battery,
+        request=request,
+        name=name,
+        progress=progress,
+        cancelled=cancelled,
+    )
+    odds, calibration = stressed.odds, stressed.calibration
+    return MarketTrial(
+        reading=reading,
+        section=section.model_copy(
+            update={
+                "hurt": hurt,
+                "odds": odds.rows(stressed.battery),
+                "survival": odds.survival(),
+                "loss_exceedance": loss_exceedance(stressed.pair, stressed.battery),
+                "scenarios": stressed.scenarios or None,
+                "conformance": conformance,
+                "calibration": calibration_rows(calibration, after),
+            }
+        ),
+        evidence=replace(
+            evidence,
+            liquidatable_debt_usd=hurt.debt_usd,
+            liquidatable_users=hurt.users,
+            odds=odds.evidence(),
+            calibrations=calibration_evidence(calibration, after),
+            conformance_error=conformance.largest_error,
+        ),
+        stressed=stressed,
+    )

@@ -1,0 +1,129 @@
+"""Puts one market through the battery, and through every scenario of the library."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from evaluator.evaluation.measurement import Reading
+from evaluator.evaluation.odds import MeasuredOdds, estimate_row
+from evaluator.evaluation.request import EvaluationRequest, Progress
+from evaluator.market import Market
+from evaluator.report.odds import ScenarioRow
+from evaluator.stress.battery import Battery
+from evaluator.stress.outcome import OutcomePair
+from evaluator.stress.price_process import CalibrationReport, PriceProcess, default_process
+from evaluator.stress.scenarios.library import find_scenario, scenario_names
+from evaluator.stress.scenarios.scenario import Scenario
+from evaluator.stress.trial import run
+from evaluator.stress.universe import Universe
+
+# A scenario fixes the course of prices; what is left to chance needs fewer paths.
+_SHARE_OF_PATHS = 50
+_LEAST_PATHS = 20
+
+
+class Flag(Protocol):
+    """Something that can be set from elsewhere, such as threading.Event."""
+
+    def is_set(self) -> bool:
+        """Return whether it was set."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Stressed:
+    """What the battery came to on one market."""
+
+    battery: Battery  # as it was run, with the scenario's settings if one was asked for
+    pair: OutcomePair  # outcomes on the same paths
+    odds: MeasuredOdds  # metrics of the pair
+    calibration: CalibrationReport  # where the price process comes from
+    scenarios: tuple[ScenarioRow, ...]  # one for each scenario of the library
+    scenario_digests: tuple[tuple[str, str], ...]  # name and digest of every scenario's outcome
+
+
+def stress(
+    before: Market,
+    reading: Reading,
+    after: Market,
+    *,
+    battery: Battery,
+    request: EvaluationRequest,
+    name: str,
+    progress: Progress,
+    cancelled: Flag | None = None,
+) -> Stressed:
+    """Run the battery and the scenario library on a market's two readings.
+
+    Raises ConfigurationError for an unknown scenario, Cancelled when stopped
+    before the first block of paths.
+    """
+    assets = Universe.of(before, after).assets
+    process = default_process(assets, reading.histories, step=battery.step)
+    asked = None if request.scenario is None else find_scenario(request.scenario)
+    progress.stage("stress", f"{battery.paths:,} paths on {name}")
+
+    def tried(scenario: Scenario | None, settings: Battery, told: Progress) -> OutcomePair:
+        law: PriceProcess = process
+        markets = (before, after)
+        if scenario is not None:
+            law = scenario.apply(process, assets)
+            markets = (scenario.apply_market(before), scenario.apply_market(after))
+        return run(
+            *markets,
+            process=law,
+            battery=settings,
+            seed=request.seed,
+            progress=told.advance,
+            cancelled=cancelled,
+        )
+
+    settings = battery if asked is None else asked.apply_battery(battery)
+    pair = tried(asked, settings, progress)
+    rows, digests = [], []
+    if asked is None:
+        names = scenario_names()
+        few = max(battery.paths // _SHARE_OF_PATHS, min(_LEAST_PATHS, battery.paths))
+        progress.stage("scenarios", f"{len(names)} scenarios, {few:,} paths each, on {name}")
+        for i, one in enumerate(names):
+            progress.advance(i, len(names))
+            scenario = find_scenario(one)
+            shocked = scenario.apply_battery(replace(battery, paths=few))
+            outcome = tried(scenario, shocked, _Unheard())
+            rows.append(scenario_row(scenario, MeasuredOdds.of(outcome, shocked)))
+            digests.append((f"scenario {one}", outcome.digest()))
+    return Stressed(
+        battery=settings,
+        pair=pair,
+        odds=MeasuredOdds.of(pair, settings),
+        calibration=process.calibration,
+        scenarios=tuple(rows),
+        scenario_digests=tuple(digests),
+    )
+
+
+def scenario_row(scenario: Scenario, odds: MeasuredOdds) -> ScenarioRow:
+    """Return a scenario's odds as the report keeps them; after: the worse of both responses."""
+    after = odds.after
+    if odds.responding is not None:
+        worse = odds.responding.expected_shortfall_99.value > after.expected_shortfall_99.value
+        after = odds.responding if worse else after
+    return ScenarioRow(
+        name=scenario.title,
+        what=scenario.summary,
+        chance_today=estimate_row(odds.before.bad_debt_probability),
+        chance_after=estimate_row(after.bad_debt_probability),
+        shortfall_today=estimate_row(odds.before.expected_shortfall_99),
+        shortfall_after=estimate_row(after.expected_shortfall_99),
+    )
+
+
+class _Unheard:
+    """Swallows the counts of single scenarios; the library's own count is told."""
+
+    def stage(self, name: str, detail: str = "") -> None:
+        """Ignore the stage."""
+
+    def advance(self, done: int, total: int) -> None:
+        """Ignore the count."""
