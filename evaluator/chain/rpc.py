@@ -22,6 +22,16 @@ import tenacity
 import urllib3.exceptions
 
 from evaluator.chain.redaction import label, redact, register
+from evaluator.chain.refusals import (
+    LONGEST_WAIT,
+    TryNext,
+    classify,
+    error_of,
+    garbage,
+    refusal,
+    worst,
+    worth_waiting,
+)
 from evaluator.errors import (
     ConfigurationError,
     RpcError,
@@ -30,19 +40,7 @@ from evaluator.errors import (
     WrongChain,
 )
 
-_RATE_CODES = frozenset({429, -32005, -32029, -32097})
-_RATE_WORDS = (
-    "rate limit",
-    "ratelimit",
-    "too many requests",
-    "request limit",
-    "compute units per second",
-    "exceeded the quota",
-    "throughput",
-    "capacity exceeded",
-)
-_LONGEST_WAIT = 20.0  # seconds between two rounds over the endpoints
-_BACKOFF = tenacity.wait_exponential(multiplier=0.25, max=_LONGEST_WAIT) + tenacity.wait_random(
+_BACKOFF = tenacity.wait_exponential(multiplier=0.25, max=LONGEST_WAIT) + tenacity.wait_random(
     0, 0.25
 )
 _CHUNK = 1 << 18  # bytes read from a reply at once
@@ -57,15 +55,6 @@ class BlockRef:
     number: int  # block number
     hash: str  # 0x-prefixed, 32 bytes
     timestamp: int  # seconds since the epoch
-
-
-class _TryNext(Exception):
-    """An endpoint could not serve; another one, or a later try, might."""
-
-    def __init__(self, failure: RpcError, *, retry_after: float = 0.0) -> None:
-        super().__init__(str(failure))
-        self.failure = failure
-        self.retry_after = retry_after  # seconds the endpoint asked to wait
 
 
 class RpcClient:
@@ -143,7 +132,7 @@ class RpcClient:
         def ask(session: requests.Session, url: str) -> Any:
             reply = _single(self._post(session, url, payload, repeatable), url)
             if "error" in reply:
-                raise _classify(_error_of(reply["error"], method), url)
+                raise classify(error_of(reply["error"], method), url)
             return reply["result"]
 
         return self._serve(ask)
@@ -168,12 +157,12 @@ class RpcClient:
             reply = self._post(session, url, payload, True)
             if isinstance(reply, dict):
                 if "error" in reply:
-                    failure = _classify(_error_of(reply["error"], "a batch"), url)
-                    if isinstance(failure, _TryNext):
+                    failure = classify(error_of(reply["error"], "a batch"), url)
+                    if isinstance(failure, TryNext):
                         raise failure
                 return None
             if not isinstance(reply, list):
-                raise _garbage(url)
+                raise garbage(url)
             return _in_order(reply, first, calls, url)
 
         results = self._serve(ask)
@@ -198,30 +187,30 @@ class RpcClient:
         """Run `ask` on the endpoints in turn until one serves."""
 
         def one_round() -> Any:
-            failures: list[_TryNext] = []
+            failures: list[TryNext] = []
             for index in self._order():
                 session = self._session(index)
                 try:
                     if index not in self._checked:
                         self._check(session, index)
                     result = ask(session, self.urls[index])
-                except _TryNext as failure:
+                except TryNext as failure:
                     failures.append(failure)
                     self._drop_session(index)
                 else:
                     self._current = index
                     return result
-            raise _worst(failures)
+            raise worst(failures)
 
         try:
             return tenacity.Retrying(
                 stop=tenacity.stop_after_attempt(self.retries + 1),
                 wait=_wait,
-                retry=tenacity.retry_if_exception(_worth_waiting),
+                retry=tenacity.retry_if_exception(worth_waiting),
                 sleep=lambda seconds: sleep(seconds),
                 reraise=True,
             )(one_round)
-        except _TryNext as failure:
+        except TryNext as failure:
             error = failure.failure
         explained = self._outage() if isinstance(error, RpcUnreachable) else None
         raise explained if explained is not None else error
@@ -237,7 +226,7 @@ class RpcClient:
         found = int(str(self._ask(session, url, "eth_chainId", [])), 16)
         wanted = self._chain_id if self._chain_id is not None else self._expected
         if wanted is not None and found != wanted:
-            raise _TryNext(
+            raise TryNext(
                 WrongChain(
                     f"{label(url)} serves chain {found}, but chain {wanted} was expected: "
                     "check the RPC URL"
@@ -248,7 +237,7 @@ class RpcClient:
                 session, url, "eth_getBlockByNumber", [hex(self._pinned.number), False]
             )
             if not isinstance(block, dict) or block.get("hash") != self._pinned.hash:
-                raise _TryNext(
+                raise TryNext(
                     WrongChain(
                         f"{label(url)} does not know block {self._pinned.number} by the hash "
                         f"{self._pinned.hash} that was pinned: it is behind or on a fork"
@@ -261,9 +250,9 @@ class RpcClient:
         payload = {"jsonrpc": "2.0", "id": next(self._ids), "method": method, "params": params}
         reply = _single(self._post(session, url, payload, True), url)
         if "error" in reply:
-            error = _error_of(reply["error"], method)
-            failure = _classify(error, url)
-            raise failure if isinstance(failure, _TryNext) else _TryNext(error)
+            error = error_of(reply["error"], method)
+            failure = classify(error, url)
+            raise failure if isinstance(failure, TryNext) else TryNext(error)
         return reply["result"]
 
     def _session(self, index: int) -> requests.Session:
@@ -285,7 +274,7 @@ class RpcClient:
         """Send `payload` and return the parsed reply, bounded in size and time."""
         deadline = time.monotonic() + self.timeout
         cause: Exception | None = None
-        wall: _TryNext | None = None
+        wall: TryNext | None = None
         try:
             with session.post(
                 url,
@@ -294,7 +283,7 @@ class RpcClient:
                 timeout=(min(10.0, self.timeout), self.timeout),
                 stream=True,
             ) as reply:
-                wall = _refusal(reply, url)
+                wall = refusal(reply, url)
                 body = bytearray()
                 # read1 returns what has come; read would wait for a full chunk, however long.
                 while chunk := reply.raw.read1(_CHUNK, decode_content=True):
@@ -317,11 +306,11 @@ class RpcClient:
             failure.__cause__ = cause
             if not repeatable and late:
                 raise failure
-            raise _TryNext(failure)
+            raise TryNext(failure)
         try:
             parsed = json.loads(bytes(body))
         except (ValueError, RecursionError):
-            raise wall or _garbage(url, status) from None
+            raise wall or garbage(url, status) from None
         if wall is not None and not (
             isinstance(parsed, dict) and isinstance(parsed.get("error"), dict)
         ):
@@ -370,38 +359,10 @@ def pin_block(rpc: RpcClient, block: int | str = "latest") -> BlockRef:
     return ref
 
 
-def _refusal(reply: requests.Response, url: str) -> _TryNext | None:
-    """Read the HTTP status: None if the reply is worth parsing."""
-    status = reply.status_code
-    if status < 400:
-        return None
-    if status == 429:
-        return _TryNext(
-            RpcRateLimited(
-                f"{label(url)} still refuses for rate (HTTP 429) after all retries: wait, or "
-                "name a further RPC URL",
-                code=429,
-            ),
-            retry_after=_retry_after(reply.headers.get("Retry-After", "")),
-        )
-    if status in (401, 403):
-        return _TryNext(
-            RpcError(f"{label(url)} refused the credentials (HTTP {status}): check its key")
-        )
-    return _TryNext(RpcUnreachable(f"{label(url)} answered HTTP {status}"))
-
-
-def _retry_after(header: str) -> float:
-    try:
-        return min(max(float(header), 0.0), _LONGEST_WAIT)
-    except ValueError:  # a date, or nothing: the usual backoff applies
-        return 0.0
-
-
 def _single(reply: object, url: str) -> dict[str, Any]:
     if isinstance(reply, dict) and ("result" in reply or "error" in reply):
         return reply
-    raise _garbage(url)
+    raise garbage(url)
 
 
 def _in_order(
@@ -412,69 +373,20 @@ def _in_order(
     for i, (method, _) in enumerate(calls):
         reply = by_id.get(first + i)
         if reply is None or ("result" not in reply and "error" not in reply):
-            raise _garbage(url)
+            raise garbage(url)
         if "error" not in reply:
             results.append(reply["result"])
             continue
-        failure = _classify(_error_of(reply["error"], method), url)
-        if isinstance(failure, _TryNext):
+        failure = classify(error_of(reply["error"], method), url)
+        if isinstance(failure, TryNext):
             raise failure
         results.append(failure)
     return results
 
 
-def _error_of(error: object, method: str) -> RpcError:
-    if not isinstance(error, dict):
-        return RpcError(f"{method} failed: {redact(str(error))[:500]}")
-    code = error.get("code")
-    message = redact(str(error.get("message", "no message")))[:2000]
-    return RpcError(
-        f"{method} failed: {message}",
-        code=code if isinstance(code, int) else None,
-        data=error.get("data"),
-    )
-
-
-def _classify(error: RpcError, url: str) -> Exception:
-    """Tell an answer from a refusal for rate."""
-    text = str(error).lower()
-    if error.code in _RATE_CODES or (
-        error.code != 3 and error.data is None and any(word in text for word in _RATE_WORDS)
-    ):
-        return _TryNext(
-            RpcRateLimited(
-                f"{label(url)} still refuses for rate after all retries ({error}): wait, or name "
-                "a further RPC URL",
-                code=error.code,
-            )
-        )
-    return error
-
-
-def _garbage(url: str, status: int = 200) -> _TryNext:
-    return _TryNext(
-        RpcUnreachable(
-            f"{label(url)} answered something that is not JSON-RPC (HTTP {status}): check the URL"
-        )
-    )
-
-
-def _worth_waiting(error: BaseException) -> bool:
-    return isinstance(error, _TryNext) and isinstance(
-        error.failure, RpcUnreachable | RpcRateLimited
-    )
-
-
-def _worst(failures: list[_TryNext]) -> _TryNext:
-    """Choose which of the endpoints' failures to show and to wait for."""
-    waiting = [failure for failure in failures if _worth_waiting(failure)]
-    limited = [f for f in waiting if isinstance(f.failure, RpcRateLimited)]
-    return (limited or waiting or failures)[0]
-
-
 def _wait(state: tenacity.RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
-    asked = error.retry_after if isinstance(error, _TryNext) else 0.0
+    asked = error.retry_after if isinstance(error, TryNext) else 0.0
     backoff = _BACKOFF(state)
     return max(asked, backoff)
 

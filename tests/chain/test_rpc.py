@@ -179,12 +179,14 @@ def test_retry_after_is_obeyed_within_reason(endpoints, waits):
     endpoint.script = [
         with_status(429, headers=[("Retry-After", "7")]),
         with_status(429, headers=[("Retry-After", "86400")]),
+        with_status(429, headers=[("Retry-After", "nan")]),
         with_status(429, headers=[("Retry-After", "Wed, 21 Oct 2026 07:28:00 GMT")]),
     ]
     client.request("eth_blockNumber")
     assert waits[0] == 7
     assert 7 < waits[1] <= 20
     assert 0 < waits[2] < 7
+    assert 0 < waits[3] < 7
 
 
 def test_gives_up_on_a_rate_limit_with_its_own_error(endpoints, waits):
