@@ -24,7 +24,7 @@ from evaluator.stress.battery import Battery
 from evaluator.stress.engine import Engine, PathModel, engine_named
 from evaluator.stress.ledger import existing_bad_debt
 from evaluator.stress.outcome import Outcome, OutcomePair
-from evaluator.stress.price_process import PriceProcess
+from evaluator.stress.processes.process import PriceProcess
 from evaluator.stress.response import responding_market
 from evaluator.stress.universe import Universe
 
@@ -186,6 +186,8 @@ def _on_threads(
     """Run blocks on threads (the kernels release the GIL); return the finished prefix."""
     results: dict[int, tuple[Outcome, ...]] = {}
     stop = threading.Event()
+    if cancelled is not None and cancelled.is_set():
+        return []
     paths = 0
     waiting = iter(enumerate(work))
     running: dict[Future[tuple[Outcome, ...]], int] = {}
