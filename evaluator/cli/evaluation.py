@@ -21,6 +21,7 @@ from evaluator.report.manifest import Manifest
 from evaluator.report.model import ReportModel
 
 _MOST_PATHS = 10_000_000
+_DEMO_PATHS = 2_000  # enough to show the form within seconds
 
 Rpc = Annotated[
     list[str] | None,
@@ -163,7 +164,7 @@ def demo(
     out: Out = Path("seatrial-report"),
     paths: Annotated[
         int, typer.Option("--paths", min=1, max=_MOST_PATHS, help="Price paths of the battery.")
-    ] = DEFAULT_PATHS,
+    ] = _DEMO_PATHS,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of every random stream.")] = 0,
     quiet: Quiet = False,
 ) -> int:
