@@ -56,10 +56,10 @@ def ensure_packages(progress: Progress | None = None) -> None:
         return
     root = contracts_root()
     try:
-        root.mkdir(parents=True, exist_ok=True)
+        (root / ".cache").mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SetupError(f"{root} cannot be created: {error}") from error
-    with _locked(root / ".install.lock"):
+    with _locked(root / ".cache" / "install.lock"):
         if _installed() == wanted:
             return
         if progress is not None:
