@@ -77,6 +77,7 @@ class Market:
     whole_basis_points: bool = True  # Aave core-v3 floors an account's average threshold to them
     particulars: tuple[Parameter, ...] = ()  # what the protocol has beyond the fields above
     caveats: tuple[str, ...] = ()  # what was seen and is not modelled, a sentence each
+    assumptions: tuple[str, ...] = ()  # defaults that stand for what could not be read, likewise
 
     def __post_init__(self) -> None:
         symbols = self.symbols

@@ -32,7 +32,7 @@ class OracleSpec:
     factor: float = 1.0  # what the reported price is wrong by
     stuck: bool = False  # never updates
     pool: str = ""  # address of the pool, for POOL
-    assumed: bool = True  # deviation, heartbeat are defaults, not measured from rounds
+    assumed: bool = True  # deviation threshold or heartbeat is a default, not measured from rounds
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -90,7 +90,7 @@ class AaveV3:
             book = read_book(sandbox, at, state.tokens, accounts, block=block, progress=progress)
         fee, assumed_fee = gas_price(sandbox)
         native, no_native = native_price(sandbox.chain_id, state.reserves)
-        caveats = (*state.caveats, *check_debt(book, state.reserves), assumed_fee, no_native)
+        caveats = (*state.caveats, *check_debt(book, state.reserves))
         market = Market(
             protocol=self.name,
             family=Family.AAVE_V3,
@@ -106,7 +106,8 @@ class AaveV3:
             gas_price=fee,
             native_price=native,
             particulars=state.particulars,
-            caveats=tuple(filter(None, caveats)),
+            caveats=tuple(caveats),
+            assumptions=tuple(filter(None, (assumed_fee, no_native))),
         )
         return self._as_the_protocol_sees_it(sandbox, market)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evaluator.market import Market, Parameter, Unit
+from evaluator.market import Market, Parameter, Reserve, Unit
 from evaluator.protocols.naming import Vocabulary, Word
 
 _CONFIGURATOR = "PoolConfigurator"
@@ -145,28 +145,33 @@ def name_parameters(market: Market) -> tuple[Parameter, ...]:
             members = ", ".join(market.symbols[a] for a in e.collateral)
             out.append(v.parameter(f"{prefix}.collateral", members))
     for r in market.reserves:
-        p, symbol = r.parameters, r.asset.symbol
-        values: dict[str, float | bool | str] = {
-            "ltv": p.ltv,
-            "liquidation_threshold": p.liquidation_threshold,
-            "liquidation_bonus": p.liquidation_bonus,
-            "liquidation_protocol_fee": p.protocol_fee,
-            "reserve_factor": p.reserve_factor,
-            "supply_cap": p.supply_cap,
-            "borrow_cap": p.borrow_cap,
-            "debt_ceiling": p.debt_ceiling,
-            "active": p.active,
-            "frozen": p.frozen,
-            "paused": p.paused,
-            "borrowing_enabled": p.borrowing_enabled,
-            "flash_loan_enabled": p.flash_loan_enabled,
-            "emode_category": float(p.emode_category),
-            "siloed_borrowing": p.siloed,
-            "borrowable_in_isolation": p.borrowable_in_isolation,
-            "oracle.source": r.oracle.source,
-            "oracle.floor": r.oracle.floor,
-            "oracle.cap": r.oracle.cap,
-        }
-        out += [v.parameter(name, value, asset=symbol) for name, value in values.items()]
-        out += v.rate_curve(r.rate_curve, asset=symbol)
+        out += name_reserve(r)
     return tuple(sorted(out, key=lambda p: p.path))
+
+
+def name_reserve(r: Reserve) -> list[Parameter]:
+    """Name the parameters of one reserve."""
+    v, p, symbol = VOCABULARY, r.parameters, r.asset.symbol
+    values: dict[str, float | bool | str] = {
+        "ltv": p.ltv,
+        "liquidation_threshold": p.liquidation_threshold,
+        "liquidation_bonus": p.liquidation_bonus,
+        "liquidation_protocol_fee": p.protocol_fee,
+        "reserve_factor": p.reserve_factor,
+        "supply_cap": p.supply_cap,
+        "borrow_cap": p.borrow_cap,
+        "debt_ceiling": p.debt_ceiling,
+        "active": p.active,
+        "frozen": p.frozen,
+        "paused": p.paused,
+        "borrowing_enabled": p.borrowing_enabled,
+        "flash_loan_enabled": p.flash_loan_enabled,
+        "emode_category": float(p.emode_category),
+        "siloed_borrowing": p.siloed,
+        "borrowable_in_isolation": p.borrowable_in_isolation,
+        "oracle.source": r.oracle.source,
+        "oracle.floor": r.oracle.floor,
+        "oracle.cap": r.oracle.cap,
+    }
+    named = [v.parameter(name, value, asset=symbol) for name, value in values.items()]
+    return [*named, *v.rate_curve(r.rate_curve, asset=symbol)]

@@ -21,7 +21,7 @@ from evaluator.market import (
     Reserve,
     RiskParameters,
 )
-from evaluator.protocols.aave_v3_parameters import VOCABULARY
+from evaluator.protocols.aave_v3_parameters import VOCABULARY, name_reserve
 from evaluator.protocols.assumed_depth import assumed_depth
 from evaluator.protocols.fixed_point import (
     RAY,
@@ -115,14 +115,22 @@ def read_reserves(sandbox: Sandbox, at: Addresses, *, block: int) -> ReserveStat
     oracles = inspect_sources(sandbox, [t.source for t in totals], block=block)
     symbols = [t.symbol for t in tokens]
     unit = read_one(sandbox, AAVE, at.oracle, "BASE_CURRENCY_UNIT", block=block)
-    reserves, places, particulars = [], [], []
+    reserves: list[Reserve] = []
+    places: list[ReserveTokens] = []
+    particulars: list[Parameter] = []
     caveats: list[str] = []
-    for i, (token, d, t, curve) in enumerate(zip(tokens, data, totals, curves, strict=True)):
-        price = _price(token, t, unit, caveats, block)
-        reserves.append(_reserve(token, d, t, curve, price, oracles[t.source], symbols))
+    for token, d, t, curve in zip(tokens, data, totals, curves, strict=True):
+        price = _price(token, t, unit, block)
+        reserve = _reserve(token, d, t, curve, price, oracles[t.source], symbols)
+        particulars += _reserve_particulars(sandbox, token.symbol, d, block)
+        if price == 0.0:
+            caveats.append(f"{token.symbol} is listed, empty and without a price: not modelled")
+            particulars += name_reserve(reserve)
+            continue
+        reserves.append(reserve)
         places.append(
             ReserveTokens(
-                index=i,
+                index=len(places),
                 id=d.id,
                 asset=token.address,
                 decimals=bits(d.configuration, 48, 8),
@@ -132,8 +140,7 @@ def read_reserves(sandbox: Sandbox, at: Addresses, *, block: int) -> ReserveStat
                 stable_debt=d.stableDebtToken if t.stable else "",
             )
         )
-        particulars += _reserve_particulars(sandbox, token.symbol, d, block)
-    emodes, sources = _emodes(sandbox, at, data, block)
+    emodes, sources = _emodes(sandbox, at, data, places, block)
     settings, more = _settings(sandbox, at, block)
     for category, source in sources.items():
         particulars.append(VOCABULARY.parameter(f"emode.{category}.price_source", checksum(source)))
@@ -250,7 +257,8 @@ def _rate_curves(
     return curves
 
 
-def _price(token: Token, totals: _Totals, unit: int, caveats: list[str], block: int) -> float:
+def _price(token: Token, totals: _Totals, unit: int, block: int) -> float:
+    """USD per whole token; 0 for a reserve that is empty and has no price yet."""
     if totals.price:
         return float(totals.price / unit)
     if totals.supply or totals.variable or totals.stable:
@@ -258,7 +266,6 @@ def _price(token: Token, totals: _Totals, unit: int, caveats: list[str], block: 
             f"the oracle has no price for {token.symbol} ({token.address}) at block {block}, and "
             "the reserve is in use: its source reverted, is missing or answers 0"
         )
-    caveats.append(f"{token.symbol} has no oracle price; the reserve is empty and was left at 0")
     return 0.0
 
 
@@ -331,7 +338,11 @@ def _reserve_particulars(sandbox: Sandbox, symbol: str, data: Any, block: int) -
 
 
 def _emodes(
-    sandbox: Sandbox, at: Addresses, data: Sequence[Any], block: int
+    sandbox: Sandbox,
+    at: Addresses,
+    data: Sequence[Any],
+    places: Sequence[ReserveTokens],
+    block: int,
 ) -> tuple[tuple[EMode, ...], dict[int, str]]:
     """Categories that have a threshold or an asset, and each one's price source."""
     used = {bits(d.configuration, 168, 8) for d in data} - {0}
@@ -364,15 +375,15 @@ def _emodes(
                 liquidation_threshold=from_basis_points(e.liquidationThreshold),
                 liquidation_bonus=from_basis_points(max(e.liquidationBonus - 10_000, 0)),
                 price=price / unit,
-                collateral=None if members is None else _members(data, members),
+                collateral=None if members is None else _members(places, members),
             )
         )
     return tuple(emodes), sources
 
 
-def _members(data: Sequence[Any], bitmap: int) -> tuple[int, ...]:
+def _members(places: Sequence[ReserveTokens], bitmap: int) -> tuple[int, ...]:
     """Reserves, by index, whose id has its bit set: how core 3.2 and later keep membership."""
-    return tuple(i for i, d in enumerate(data) if bitmap >> d.id & 1)
+    return tuple(p.index for p in places if bitmap >> p.id & 1)
 
 
 def _settings(sandbox: Sandbox, at: Addresses, block: int) -> tuple[list[Parameter], list[str]]:

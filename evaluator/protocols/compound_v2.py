@@ -114,7 +114,7 @@ class CompoundV2:
             caveats.append("VAI's stability fee is not modelled: VAI owed stays as it is")
         fee, assumed_fee = gas_price(sandbox)
         native, no_native = native_price(sandbox.chain_id, reserves)
-        caveats += [*check_debt(book, reserves), assumed_fee, no_native]
+        caveats += check_debt(book, reserves)
         market = Market(
             protocol=self.name,
             family=Family.COMPOUND_V2,
@@ -130,7 +130,8 @@ class CompoundV2:
             gas_price=fee,
             native_price=native,
             particulars=state.particulars,
-            caveats=tuple(filter(None, caveats)),
+            caveats=tuple(caveats),
+            assumptions=tuple(filter(None, (assumed_fee, no_native))),
         )
         error = disagreement(
             market, self.account_views(sandbox, market, sample(market.book.accounts))

@@ -7,7 +7,7 @@ JumpRateModel.sol, WhitePaperInterestRateModel.sol, VenusChainlinkOracle.sol.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from evaluator.chain.sandbox import Sandbox
@@ -21,7 +21,7 @@ from evaluator.market import (
     RiskParameters,
 )
 from evaluator.protocols.assumed_depth import assumed_depth
-from evaluator.protocols.compound_v2_parameters import ACTIONS, VOCABULARY
+from evaluator.protocols.compound_v2_parameters import ACTIONS, VOCABULARY, name_reserve
 from evaluator.protocols.compound_v2_rates import Rates, read_rates
 from evaluator.protocols.fixed_point import UINT256_MAX, cap, from_wad, whole_tokens
 from evaluator.protocols.gas import NATIVE_SYMBOL
@@ -110,9 +110,11 @@ def read_comptroller(sandbox: Sandbox, root: str, *, block: int) -> ComptrollerS
     )
     oracles = _oracles(sandbox, settings.oracle, tokens, block)
     symbols = [t.underlying.symbol for t in tokens]
-    reserves, particulars = [], _setting_parameters(known, settings)
+    reserves: list[Reserve] = []
+    used: list[MarketToken] = []
+    particulars = _setting_parameters(known, settings)
     for t, s, c, source in zip(tokens, states, curves, oracles, strict=True):
-        price = _price(t, s, caveats, block)
+        price = _price(t, s, block)
         asset_class, pegged_to = classify(t.underlying.symbol, price, symbols)
         asset = Asset(
             symbol=t.underlying.symbol,
@@ -122,22 +124,26 @@ def read_comptroller(sandbox: Sandbox, root: str, *, block: int) -> ComptrollerS
             asset_class=asset_class,
             pegged_to=pegged_to,
         )
-        reserves.append(
-            Reserve(
-                asset=asset,
-                parameters=_risk_parameters(t, s, settings),
-                supplied=whole_tokens(s.supply * s.exchange_rate // 10**18, asset.decimals),
-                borrowed=whole_tokens(s.borrows, asset.decimals),
-                # The rate models leave reserves out of cash, and so do we.
-                cash=whole_tokens(max(s.cash - s.reserves, 0), asset.decimals),
-                reserves=whole_tokens(s.reserves, asset.decimals),
-                rate_curve=c.curve,
-                oracle=source,
-                liquidity=assumed_depth(asset),
-                receipt_token=checksum(t.address),
-            )
+        reserve = Reserve(
+            asset=asset,
+            parameters=_risk_parameters(t, s, settings),
+            supplied=whole_tokens(s.supply * s.exchange_rate // 10**18, asset.decimals),
+            borrowed=whole_tokens(s.borrows, asset.decimals),
+            # The rate models leave reserves out of cash, and so do we.
+            cash=whole_tokens(max(s.cash - s.reserves, 0), asset.decimals),
+            reserves=whole_tokens(s.reserves, asset.decimals),
+            rate_curve=c.curve,
+            oracle=source,
+            liquidity=assumed_depth(asset),
+            receipt_token=checksum(t.address),
         )
         particulars += _market_parameters(asset.symbol, s, c)
+        if price == 0.0:
+            caveats.append(f"{asset.symbol} is listed, empty and without a price: not modelled")
+            particulars += name_reserve(reserve)
+            continue
+        used.append(replace(t, index=len(used)))
+        reserves.append(reserve)
     if known["liquidatorContract"] not in (None, NULL_ADDRESS):
         caveats.append(
             f"only the contract {known['liquidatorContract']} may liquidate; its own conditions "
@@ -145,7 +151,7 @@ def read_comptroller(sandbox: Sandbox, root: str, *, block: int) -> ComptrollerS
         )
     return ComptrollerState(
         reserves=tuple(reserves),
-        tokens=tuple(tokens),
+        tokens=tuple(used),
         close_factor=from_wad(known["closeFactorMantissa"]),
         incentive=settings.incentive,
         vai_controller=""
@@ -359,7 +365,8 @@ def _oracles(
     return [fixed if p else specs[s] for s, p in zip(sources, posted, strict=True)]
 
 
-def _price(token: MarketToken, state: _State, caveats: list[str], block: int) -> float:
+def _price(token: MarketToken, state: _State, block: int) -> float:
+    """USD per whole token; 0 for a market that is empty and has no price yet."""
     symbol = token.underlying.symbol
     if state.price:
         return float(state.price / 10 ** (36 - token.underlying.decimals))
@@ -368,7 +375,6 @@ def _price(token: MarketToken, state: _State, caveats: list[str], block: int) ->
             f"the oracle has no price for {symbol} (market {token.address}) at block {block}, and "
             "the market is in use: its feed is stale, missing or reverts"
         )
-    caveats.append(f"{symbol} has no oracle price; the market is empty and was left at 0")
     return 0.0
 
 

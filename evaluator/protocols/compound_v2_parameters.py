@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evaluator.market import Market, Parameter, Unit
+from evaluator.market import Market, Parameter, Reserve, Unit
 from evaluator.protocols.naming import Vocabulary, Word
 
 # Comptroller.Action of Venus, in order.
@@ -82,21 +82,26 @@ def name_parameters(market: Market) -> tuple[Parameter, ...]:
     v = VOCABULARY
     out = [v.parameter("close_factor", market.close_factor), *market.particulars]
     for r in market.reserves:
-        p, symbol = r.parameters, r.asset.symbol
-        values: dict[str, float | bool | str] = {
-            "collateral_factor": p.liquidation_threshold,
-            "reserve_factor": p.reserve_factor,
-            "seize_share": p.protocol_fee,
-            "supply_cap": p.supply_cap,
-            "borrow_cap": p.borrow_cap,
-            "listed": p.active,
-            "paused": p.paused,
-            "frozen": p.frozen,
-            "v_token": r.receipt_token,
-            "oracle.source": r.oracle.source,
-            "oracle.floor": r.oracle.floor,
-            "oracle.cap": r.oracle.cap,
-        }
-        out += [v.parameter(name, value, asset=symbol) for name, value in values.items()]
-        out += v.rate_curve(r.rate_curve, asset=symbol)
+        out += name_reserve(r)
     return tuple(sorted(out, key=lambda p: p.path))
+
+
+def name_reserve(r: Reserve) -> list[Parameter]:
+    """Name the parameters of one reserve."""
+    v, p, symbol = VOCABULARY, r.parameters, r.asset.symbol
+    values: dict[str, float | bool | str] = {
+        "collateral_factor": p.liquidation_threshold,
+        "reserve_factor": p.reserve_factor,
+        "seize_share": p.protocol_fee,
+        "supply_cap": p.supply_cap,
+        "borrow_cap": p.borrow_cap,
+        "listed": p.active,
+        "paused": p.paused,
+        "frozen": p.frozen,
+        "v_token": r.receipt_token,
+        "oracle.source": r.oracle.source,
+        "oracle.floor": r.oracle.floor,
+        "oracle.cap": r.oracle.cap,
+    }
+    named = [v.parameter(name, value, asset=symbol) for name, value in values.items()]
+    return [*named, *v.rate_curve(r.rate_curve, asset=symbol)]

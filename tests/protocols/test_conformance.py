@@ -59,6 +59,13 @@ def test_every_borrower_is_found(case, market, deployment):
     assert market.address.lower() == case.root(deployment).lower()
 
 
+def test_a_whole_reading_has_no_caveats(market):
+    assert market.caveats == ()
+    (assumed,) = market.assumptions
+    assert "gas is assumed" in assumed
+    assert market.native_price == pytest.approx(3350.0)
+
+
 def test_debts_add_up_to_the_totals(market):
     owed = np.array([r.borrowed for r in market.reserves])
     assert market.book.debt.total(len(owed)) == pytest.approx(owed, rel=1e-6, abs=1e-6)

@@ -48,6 +48,7 @@ COMPTROLLER = Abi.parse(
         "function _setMarketBorrowCaps(address[] markets, uint256[] values)",
         "function _setMarketSupplyCaps(address[] markets, uint256[] values)",
         "function _setActionsPaused(address[] markets, uint8[] actions, bool value)",
+        "function _supportMarket(address market) returns (uint256)",
         "function _setVAIController(address value) returns (uint256)",
         "function _setPauseGuardian(address value) returns (uint256)",
         "function _setReserveFactor(uint256 value) returns (uint256)",
@@ -219,6 +220,53 @@ def test_compound(sandbox, deployment):
     assert not wbtc.parameters.borrowing_enabled
     assert wbtc.asset.price == pytest.approx(3350.0)
     assert after.reserves[after.index("USDT")].oracle.kind is OracleKind.FIXED
+
+
+def test_a_market_listed_before_it_has_a_price_is_named_and_left_out(
+    sandbox, deployment, answering
+):
+    def word(value):
+        return value.to_bytes(32, "big")
+
+    listed = "0x" + "d2" * 20
+    raw = sandbox.call(deployment.venus.v_tokens["LINK"], COMPTROLLER.encode("interestRateModel"))
+    nothing = dict.fromkeys(
+        (
+            "totalSupply()",
+            "totalBorrows()",
+            "totalReserves()",
+            "getCash()",
+            "reserveFactorMantissa()",
+            "borrowRatePerBlock()",
+            "borrowIndex()",
+        ),
+        word(0),
+    )
+    sandbox.set_code(
+        listed,
+        answering(
+            nothing
+            | {
+                "isVToken()": word(1),
+                "underlying()": word(int(deployment.tokens["CRV"], 16)),
+                "exchangeRateStored()": word(10**18),
+                "interestRateModel()": raw,
+                "symbol()": word(32) + word(4) + b"vCRV".ljust(32, b"\0"),
+            }
+        ),
+    )
+
+    def change():
+        data = COMPTROLLER.encode("_supportMarket", listed)
+        sandbox.send(deployment.bravo.timelock, deployment.venus.comptroller, data)
+
+    adapter = CompoundV2()
+    after, found = differences(adapter, sandbox, deployment.venus.comptroller, change)
+    assert found["CRV.listed"] == (None, True)
+    assert found["CRV.supply_cap"] == (None, 0.0)
+    assert all(path.startswith("CRV.") for path in found)
+    assert "CRV" not in after.symbols
+    assert any("CRV is listed" in c for c in after.caveats)
 
 
 def test_vai_minted_against_collateral_is_debt(sandbox, deployment, answering):

@@ -139,7 +139,8 @@ def test_the_bitmaps_of_later_revisions_are_read(sandbox, answering, deployment)
     sandbox.mine()
     at = Addresses(pool=pool, provider="", configurator="", oracle=deployment.aave.oracle)
     data = [SimpleNamespace(id=i, configuration=0) for i in (2, 1, 0)]
-    emodes, _ = _emodes(sandbox, at, data, sandbox.block_number())
+    places = [SimpleNamespace(id=d.id, index=i) for i, d in enumerate(data)]
+    emodes, _ = _emodes(sandbox, at, data, places, sandbox.block_number())
     assert emodes[0] == EMode(
         category=1,
         label="new",
