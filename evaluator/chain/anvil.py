@@ -246,7 +246,7 @@ def find_anvil() -> Path:
         return Path(found).absolute()
     raise SetupError(
         f"anvil for {platform_name()} is missing: it was looked for in {native} and on PATH. "
-        "Run `seatrial doctor --fix` (or `npm ci` in contracts/), or install Foundry, or name a "
+        "Run `seatrial setup`, or install Foundry, or name a "
         "binary with SEATRIAL_ANVIL"
     )
 

@@ -66,8 +66,7 @@ def load_artifact(package_path: str) -> Artifact:
         content = json.loads(path.read_bytes())
     except OSError as error:
         raise SetupError(
-            f"the artifact {package_path} is not in {npm_root()}: run `seatrial doctor --fix` "
-            "(or `npm ci` in contracts/)"
+            f"the artifact {package_path} is not in {npm_root()}: run `seatrial setup`"
         ) from error
     except ValueError as error:
         raise SetupError(

@@ -107,13 +107,11 @@ def doctor_checks() -> list[Check]:
     return [
         _check("Node", lambda: _node_detail(), _GET_NODE),
         _check("npm", lambda: " ".join(npm_command()), "install npm, or `seatrial[node]`"),
-        _check(
-            "contract packages", _packages_detail, "run `npm ci` in contracts/, or `make setup`"
-        ),
+        _check("contract packages", _packages_detail, "run `seatrial setup`"),
         _check(
             f"anvil ({platform_name()})",
             lambda: f"{anvil_version(find_anvil())} at {find_anvil()}",
-            "install the contract packages, or Foundry, or set SEATRIAL_ANVIL",
+            "run `seatrial setup`, or install Foundry, or set SEATRIAL_ANVIL",
         ),
         _check("cache folder", _cache_detail, "name a writable folder with SEATRIAL_CACHE"),
     ]

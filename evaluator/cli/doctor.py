@@ -149,7 +149,7 @@ def examine(urls: tuple[str, ...]) -> tuple[Checked, ...]:
             "anvil",
             _anvil,
             required=True,
-            remedy="run: python -m evaluator.chain.setup, or name one with SEATRIAL_ANVIL",
+            remedy="run `seatrial setup`, or name one with SEATRIAL_ANVIL",
         ),
         _said("templates", _templates, required=True, remedy="install seatrial again"),
         _said("default policy", _policy, required=True, remedy="install seatrial again"),

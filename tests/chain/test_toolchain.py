@@ -281,7 +281,7 @@ def test_linking_fills_every_gap():
 
 
 def test_a_missing_or_broken_artifact_is_told(monkeypatch, tmp_path):
-    with pytest.raises(SetupError, match="npm ci"):
+    with pytest.raises(SetupError, match="seatrial setup"):
         load_artifact("nobody/nothing.json")
     with pytest.raises(SetupError, match="no contract artifact"):
         parse_artifact({"abi": []}, name="X")
