@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from evaluator.stress.calibration.factors import (
     estimate_factor,
 )
 from evaluator.stress.calibration.pegs import PegEstimate, estimate_peg
+from evaluator.stress.calibration.prices import grid_returns
 from evaluator.stress.calibration.report import ParameterSource
 from evaluator.stress.processes.anchors import AssetTree, asset_tree
 from evaluator.stress.processes.assembly import PegLaw
@@ -126,17 +127,40 @@ def estimate_market(
     )
 
 
+def advanced(
+    estimate: MarketEstimate, histories: Sequence[PriceHistory], *, until: int
+) -> MarketEstimate:
+    """Return `estimate` with its variances filtered on to `until`; no parameter is estimated anew.
+
+    What a daily forecast between two calibrations uses. Nothing after `until`
+    is looked at.
+    """
+    by_symbol = {h.symbol: h for h in histories}
+    factors = tuple(
+        f
+        if f.returns is None
+        else replace(
+            f,
+            returns=grid_returns(by_symbol[f.symbol], step=f.returns.step, until=until),
+            jumped=None,
+        )
+        for f in estimate.factors
+    )
+    return replace(estimate, factors=factors)
+
+
 def common_rows(
     factors: Sequence[FactorEstimate], chosen: Sequence[int]
 ) -> tuple[NDArray[np.int64], FloatArray]:
     """Return the slots at which all chosen factors have returns, and their residuals.
 
     Shapes (T,) and (T, len(chosen)); residuals are returns over the deviation
-    known before each. No rows unless all have the same step.
+    known before each. No rows unless all have returns of
+    the same step.
     """
     kept = [factors[i].returns for i in chosen]
     series = [r for r in kept if r is not None]
-    if not series or len({r.step for r in series}) != 1:
+    if len(series) < len(chosen) or len({r.step for r in series}) != 1:
         return np.zeros(0, dtype=np.int64), np.zeros((0, len(chosen)))
     slots = series[0].slot
     for r in series[1:]:
