@@ -176,6 +176,15 @@ class DiscourseSettings(_Section):
     timeout: Seconds = 30.0
 
 
+class DiscordGuildSettings(_Section):
+    """What may be done in one Discord server."""
+
+    id: Count  # of the server
+    simulate: bool = True  # whether evaluations may be asked for there
+    simulate_roles: tuple[int, ...] = ()  # role ids that may ask for them; none: everybody
+    subscribe_roles: tuple[int, ...] = ()  # role ids that may subscribe, beside Manage Server
+
+
 class DiscordSettings(_Section):
     """The Discord application."""
 
@@ -183,7 +192,11 @@ class DiscordSettings(_Section):
     api_base: HttpUrl | None = None  # e.g. a compatible server; None: Discord
     gateway: WebSocketUrl | None = None  # None: Discord's
     operator_roles: tuple[int, ...] = ()  # role ids that may cancel others' jobs
-    cooldown: Seconds = 10.0  # seconds between two /simulate of one user
+    cooldown: Seconds = 10.0  # seconds between two evaluations one user asks for
+    hourly: Count = 20  # evaluations one user may ask for in an hour
+    most_paths: Count = 100_000  # paths one user may ask for
+    edit_every: Seconds = 2.5  # seconds between two edits of a message that shows progress
+    guilds: tuple[DiscordGuildSettings, ...] = ()  # servers with rules of their own
 
 
 class OutboxSettings(_Section):

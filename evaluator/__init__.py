@@ -46,11 +46,15 @@ if TYPE_CHECKING:
     from evaluator.governance.decoder import shared_decoder
     from evaluator.governance.proposal import Proposal, ProposalState
     from evaluator.report.charts import Chart, Theme, report_charts, to_png
+    from evaluator.report.comparison import comparison_table
     from evaluator.report.embed import to_embed
     from evaluator.report.files import read_manifest, read_report, to_json, write_report
     from evaluator.report.html import to_html
     from evaluator.report.markdown import to_markdown
     from evaluator.report.model import ReportModel
+    from evaluator.report.screen import written
+    from evaluator.stress.battery import Battery
+    from evaluator.stress.scenarios.library import scenario_names
     from evaluator.verdict.policy import Policy
     from evaluator.verdict.verdict import VerdictKind
 
@@ -89,11 +93,15 @@ _HOMES = {
     "evaluator.governance.decoder": ("shared_decoder",),
     "evaluator.governance.proposal": ("Proposal", "ProposalState"),
     "evaluator.report.charts": ("Chart", "Theme", "report_charts", "to_png"),
+    "evaluator.report.comparison": ("comparison_table",),
     "evaluator.report.embed": ("to_embed",),
     "evaluator.report.files": ("read_manifest", "read_report", "to_json", "write_report"),
     "evaluator.report.html": ("to_html",),
     "evaluator.report.markdown": ("to_markdown",),
     "evaluator.report.model": ("ReportModel",),
+    "evaluator.report.screen": ("written",),
+    "evaluator.stress.battery": ("Battery",),
+    "evaluator.stress.scenarios.library": ("scenario_names",),
     "evaluator.verdict.policy": ("Policy",),
     "evaluator.verdict.verdict": ("VerdictKind",),
 }
@@ -101,6 +109,7 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "EMBEDDED_LABEL",
+    "Battery",
     "BlockRef",
     "Chart",
     "ConfigurationError",
@@ -127,6 +136,7 @@ __all__ = [
     "Theme",
     "VerdictKind",
     "WrongChain",
+    "comparison_table",
     "evaluate",
     "open_governor",
     "open_state",
@@ -138,6 +148,7 @@ __all__ = [
     "redact",
     "redact_logs",
     "report_charts",
+    "scenario_names",
     "shared_decoder",
     "start_embedded",
     "to_embed",
@@ -146,6 +157,7 @@ __all__ = [
     "to_markdown",
     "to_png",
     "write_report",
+    "written",
 ]
 
 
