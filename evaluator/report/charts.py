@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import re
 import textwrap
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ from evaluator.verdict import figures
 
 TODAY, AFTER, RESPONDING = "today", "after, same borrowers", "after, borrowers use the room"
 _DASHES = ("-", (0, (5, 1.6)), (0, (1.2, 1.2)))
-_WIDTH, _HEIGHT = 4.8, 2.9  # inches; small, so that text stays readable at phone width
+_WIDTH, _HEIGHT = 4.8, 3.0  # inches; small, so that text stays readable at phone width
 _TABLE_ROWS = 12
 _LABEL = 30  # characters of a name in a legend
 
@@ -115,15 +116,15 @@ def _dress(ax: Axes, p: _Palette) -> None:
     ax.set_facecolor("none")
     ax.grid(visible=True, color=p.grid, linewidth=0.6)
     ax.set_axisbelow(True)
-    ax.tick_params(colors=p.text, labelsize=8, length=3, color=p.grid)
+    ax.tick_params(colors=p.text, labelsize=9, length=3, color=p.grid)
     for side in ("top", "right"):
         ax.spines[side].set_visible(False)
     for side in ("left", "bottom"):
         ax.spines[side].set_color(p.grid)
     ax.xaxis.label.set_color(p.text)
     ax.yaxis.label.set_color(p.text)
-    ax.xaxis.label.set_fontsize(8.5)
-    ax.yaxis.label.set_fontsize(8.5)
+    ax.xaxis.label.set_fontsize(9.5)
+    ax.yaxis.label.set_fontsize(9.5)
 
 
 def _legend(ax: Axes, p: _Palette, rows: int) -> None:
@@ -131,10 +132,10 @@ def _legend(ax: Axes, p: _Palette, rows: int) -> None:
         loc="lower left",
         bbox_to_anchor=(-0.02, 1.0),
         frameon=False,
-        fontsize=8,
+        fontsize=9,
         labelcolor=p.text,
         ncols=2 if rows > 1 else 1,
-        handlelength=2.4,
+        handlelength=2.2,
         columnspacing=1.2,
         borderaxespad=0.2,
     )
@@ -226,7 +227,7 @@ def _fan(market: MarketSection, fan: Fan) -> Chart:
                 ax.fill_between(x, floor, q, color=p.lines[k], alpha=shade, linewidth=0)
                 ax.plot(x, q, color=p.lines[k], linewidth=0.8)
                 floor = q
-            ax.set_title(inert.line(s.name, _LABEL).replace(", ", ",\n"), fontsize=8, color=p.text)
+            ax.set_title(inert.line(s.name, _LABEL).replace(", ", ",\n"), fontsize=9, color=p.text)
             ax.set_xlabel("days")
             ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: figures.money(v)))
             ax.set_xlim(0, x[-1])
@@ -367,7 +368,9 @@ def _figure(chart: Chart, theme: Theme) -> Figure:
 
 @contextmanager
 def _settings() -> Iterator[None]:
-    with mpl.rc_context():
+    # A name in letters the font lacks, or too wide, is drawn as well as it goes.
+    with mpl.rc_context(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
         mpl.rcParams["svg.hashsalt"] = "seatrial"
         mpl.rcParams["svg.fonttype"] = "none"
         mpl.rcParams["font.family"] = ["DejaVu Sans"]
