@@ -69,7 +69,7 @@ class Battery:
     inclusion_elasticity: float = 0.5
 
     # --- market depth
-    refill_half_life: float = 14_400.0  # s until half of an imbalance has been traded away
+    refill_half_life: float = 3_600.0  # s until half of an imbalance has been traded away
     depth_factor: float = 1.0  # depth of every pool relative to today's
     # LPs leave: depth is multiplied by (highest / lowest price in gas_window) ** -elasticity.
     depth_elasticity: float = 0.0

@@ -204,7 +204,7 @@ class Simulation:
             value += worth
             weighted += worth * LT[:, a]
             debt += D[:, a] * (prices[a] * self.borrow_index[a])
-        if self.market.family is Family.AAVE_V3:
+        if self.market.family is Family.AAVE_V3 and self.market.whole_basis_points:
             average = np.divide(weighted, value, out=np.zeros_like(value), where=value > 0.0)
             weighted = value * (np.floor(average * 1e4 + AVERAGE_EPSILON) / 1e4)
         return value, weighted, debt
@@ -294,11 +294,12 @@ class Simulation:
     def profit(self, c: int, d: int, offer: Liquidation) -> float:
         """Sell what was received, buy what was repaid, pay for gas; USD."""
         deep_c, deep_d = self.around.depth[self.t, c], self.around.depth[self.t, d]
+        pool_c, pool_d = self.market.reserves[c].liquidity, self.market.reserves[d].liquidity
         q0, q1 = self.q[c], self.q[c] + offer.received
-        sold = self.market.reserves[c].liquidity.proceeds(q0 / deep_c, q1 / deep_c) * deep_c
+        sold = pool_c.proceeds(q0 / deep_c, q1 / deep_c) * deep_c * (1.0 - pool_c.fee)
         b0 = q1 if c == d else self.q[d]
         b1 = b0 - offer.repaid
-        bought = -self.market.reserves[d].liquidity.proceeds(b0 / deep_d, b1 / deep_d) * deep_d
+        bought = -pool_d.proceeds(b0 / deep_d, b1 / deep_d) * deep_d / (1.0 - pool_d.fee)
         return float(self.X[c] * sold - self.X[d] * bought - self.around.gas_cost[self.t])
 
     def settle(

@@ -100,6 +100,22 @@ def with_reserve(m, symbol, **changes):
     )
 
 
+def random_curve(rng, like):
+    """A curve of several segments whose depth near zero is that of `like`."""
+    depth = float(like.quantity[-1])
+    up, down = np.cumsum(rng.uniform(0.01, 0.3, (2, 3)), axis=1)
+    w = np.concatenate([np.maximum(1.0 - down[::-1], 0.01 * np.arange(1, 4)), [1.0], 1.0 + up])
+    steps = np.diff(w) * depth * rng.uniform(0.3, 3.0, 6)
+    q = np.concatenate([-np.cumsum(steps[2::-1])[::-1], [0.0], np.cumsum(steps[3:])])
+    return LiquidityCurve(
+        quantity=q,
+        inverse_root=w,
+        measured=True,
+        source="random",
+        fee=float(rng.choice([0, 0.003])),
+    )
+
+
 def random_market(seed, *, N=60, A=5, family=Family.AAVE_V3, hf=1.02, spread=0.3):
     """A market with random reserves, eMode and a book of one to four collaterals."""
     rng = np.random.default_rng(seed)
@@ -123,6 +139,10 @@ def random_market(seed, *, N=60, A=5, family=Family.AAVE_V3, hf=1.02, spread=0.3
             ),
         )
         for a in range(A)
+    ]
+    reserves = [
+        replace(r, liquidity=random_curve(rng, r.liquidity)) if rng.random() < 0.5 else r
+        for r in reserves
     ]
     emodes = (
         (
@@ -149,7 +169,15 @@ def random_market(seed, *, N=60, A=5, family=Family.AAVE_V3, hf=1.02, spread=0.3
         collateral.append({int(a): float(x / prices[a]) for a, x in zip(cs, w, strict=True)})
         debt.append({int(a): float(owed * x / prices[a]) for a, x in zip(ds, v, strict=True)})
         emode.append(e)
-    return market(reserves, collateral, debt, family=family, emode=emode, emodes=emodes)
+    return market(
+        reserves,
+        collateral,
+        debt,
+        family=family,
+        emode=emode,
+        emodes=emodes,
+        whole_basis_points=bool(seed % 4),
+    )
 
 
 @dataclass(frozen=True)
@@ -158,7 +186,7 @@ class PlainGBM:
 
     sigma: tuple[float, ...]  # per year, by asset
     step: float = 3600.0  # s
-    drift: float = 0.0  # per year
+    drift: float = 0.0  # per year, of every risky asset
     correlation: float = 0.5  # of every pair
     crash: float = 0.0  # log move of every risky asset at `crash_step`
     crash_step: int = 1
@@ -173,7 +201,7 @@ class PlainGBM:
             z = rng.standard_normal((steps, len(s)))
             common = rng.standard_normal((steps, 1))
             z = np.sqrt(self.correlation) * common + np.sqrt(1 - self.correlation) * z
-            x = s * np.sqrt(dt) * z + (self.drift - 0.5 * s**2) * dt
+            x = s * np.sqrt(dt) * z + (self.drift * (s > 0.1) - 0.5 * s**2) * dt
             x[self.crash_step - 1] += self.crash * (s > 0.1)
             out[p, 0] = 1.0
             out[p, 1:] = np.exp(np.cumsum(x, axis=0))

@@ -266,7 +266,7 @@ def liquidations(
                 v, h, e = linear(tb, m.amount, i, st, PC, PD)
                 safe = h - FLOOR_MARGIN * v >= e
                 if not safe:
-                    h = rounded(s.aave, v, h)
+                    h = rounded(s.floors, v, h)
                     safe = not h < e
                     if tracking:
                         found += shortfall(tb, m.amount, i, st)[0]
@@ -288,7 +288,7 @@ def liquidations(
                             for a in range(assets):
                                 wake_in_between(m, bought, a, growth, least, i)
                                 wake_in_between(m, a, sold, growth, least, i)
-                        _, h, e = value(tb, s.aave, m.amount, i, st, PC, PD)
+                        _, h, e = value(tb, s.floors, m.amount, i, st, PC, PD)
                         if not h < e:
                             break
                     safe = not h < e

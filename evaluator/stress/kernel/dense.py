@@ -122,7 +122,7 @@ def dense_paths(
                         open_question = out[FIRST] < 0.0
                         if h - FLOOR_MARGIN * v >= e and (near or not open_question):
                             continue
-                        h = rounded(s.aave, v, h)
+                        h = rounded(s.floors, v, h)
                         if open_question:
                             found += shortfall(tb, amount, i, st)[0]
                         if h < e and not s.absent:
@@ -133,7 +133,7 @@ def dense_paths(
                                 capital -= spent
                                 if spent <= 0.0:
                                     break
-                                _, h, e = value(tb, s.aave, amount, i, st, PC, PD)
+                                _, h, e = value(tb, s.floors, amount, i, st, PC, PD)
                                 if not h < e:
                                     break
                     if out[FIRST] < 0.0 and found - s.existing > s.threshold:

@@ -73,7 +73,8 @@ RESULTS = 13
     OPTIMAL,  # utilisation
     PASSED_ON,  # 1 - reserve factor
     FEE_SHARE,  # see RiskParameters.protocol_fee
-) = range(14)
+    POOL_KEEPS,  # 1 - fee of the pools
+) = range(15)
 
 # Rows of Table.whole, one column per reserve.
 (
@@ -108,7 +109,7 @@ class Table(NamedTuple):
     Indices are unsigned: a signed one is tested for being negative at every use.
     """
 
-    par: FloatArray  # shape (14, A), see BASE and following
+    par: FloatArray  # shape (15, A), see BASE and following
     whole: IntArray  # shape (6, A), see COLUMN and following
     bend: FloatArray  # shape (3, A, M), see BEND_Q and following
     rule: FloatArray  # shape (2, K * A): liquidation thresholds, net bonuses
@@ -122,6 +123,7 @@ class Settings(NamedTuple):
     """What a battery and a market say in one number each."""
 
     aave: bool  # else Compound V2
+    floors: bool  # the average threshold is rounded down to whole basis points
     close_factor: float
     full_close_below: float  # 0 for never
     decay: float  # of inventory in a step
@@ -181,6 +183,7 @@ def table(market: Market, columns: IntArray, universe: Universe, battery: Batter
             floats([r.rate_curve.optimal for r in reserves]),
             floats([1.0 - r.parameters.reserve_factor for r in reserves]),
             floats([r.parameters.protocol_fee for r in reserves]),
+            floats([1.0 - r.liquidity.fee for r in reserves]),
         ]
     )
     whole = np.array(
@@ -227,6 +230,7 @@ def settings(market: Market, universe: Universe, battery: Battery, existing: flo
     """Gather a battery's and a market's single numbers."""
     return Settings(
         aave=market.family is Family.AAVE_V3,
+        floors=market.family is Family.AAVE_V3 and market.whole_basis_points,
         close_factor=float(market.close_factor),
         full_close_below=float(market.full_close_below),
         decay=float(battery.refill_decay),

@@ -22,6 +22,7 @@ from evaluator.stress.kernel.layout import (
     HARM,
     LIQUIDATED,
     OPEN,
+    POOL_KEEPS,
     PROFIT,
     SEIZED,
     SPLIT,
@@ -86,20 +87,20 @@ def linear(
 
 
 @inlined
-def rounded(aave: bool, v: float, h: float) -> float:
-    """Weighted collateral with the average threshold rounded as the family does."""
-    if aave and v > 0.0:
+def rounded(floors: bool, v: float, h: float) -> float:
+    """Weighted collateral with the average threshold rounded down where the protocol does."""
+    if floors and v > 0.0:
         return v * (math.floor(h / v * 1e4 + AVERAGE_EPSILON) / 1e4)
     return h
 
 
 @inlined
 def value(
-    tb: Table, aave: bool, amount: FloatArray, i: int, st: FloatArray, pc: int, pd: int
+    tb: Table, floors: bool, amount: FloatArray, i: int, st: FloatArray, pc: int, pd: int
 ) -> tuple[float, float, float]:
     """Collateral, weighted collateral and debt of position i in USD, as the protocol counts."""
     v, h, e = linear(tb, amount, i, st, pc, pd)
-    return v, rounded(aave, v, h), e
+    return v, rounded(floors, v, h), e
 
 
 @inlined
@@ -225,13 +226,18 @@ def liquidate(
         sold = 0.0
         if received > 0.0:
             sold = sale(tb, c, st[Q, c] / st[DEPTH, c], q1 / st[DEPTH, c]) * st[DEPTH, c]
+            sold *= tb.par[POOL_KEEPS, c]
         b0 = q1 if c == d else st[Q, d]
-        bought = sale(tb, d, (b0 - repaid) / st[DEPTH, d], b0 / st[DEPTH, d]) * st[DEPTH, d]
+        bought = (
+            sale(tb, d, (b0 - repaid) / st[DEPTH, d], b0 / st[DEPTH, d])
+            * st[DEPTH, d]
+            / tb.par[POOL_KEEPS, d]
+        )
         profit = st[X, c] * sold - st[X, d] * bought - gas
         if not profit > s.least_profit:
             continue
         spent = repaid * price_d
-        _, healthy, due = value(tb, s.aave, amount, i, st, XC, XD)
+        _, healthy, due = value(tb, s.floors, amount, i, st, XC, XD)
         if healthy >= due:
             out[WRONGFUL] += spent
             out[HARM] += max(seized * st[X, c] - repaid * st[X, d], 0.0)
@@ -265,7 +271,7 @@ def top_up(
     tb: Table, s: Settings, st: FloatArray, amount: FloatArray, i: int, out: FloatArray
 ) -> None:
     """Let a borrower who watches repay if liquidation is near."""
-    v, h, e = value(tb, s.aave, amount, i, st, PC, PD)
+    v, h, e = value(tb, s.floors, amount, i, st, PC, PD)
     if h < s.top_up_below * e and v >= e and h > 0.0:
         keep = h / (s.top_up_to * e)
         for n in range(tb.rows[i, SPLIT], tb.rows[i, END]):

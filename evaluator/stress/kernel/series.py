@@ -93,8 +93,8 @@ def certificates(tb: Table, s: Settings, moves: FloatArray) -> Certificates:
     worth = tb.amount * price[asset]
 
     exact = tb.rule[0]
-    one = np.floor(exact * 1e4 + AVERAGE_EPSILON) / 1e4 if s.aave else exact
-    several = exact - FLOOR_MARGIN if s.aave else exact
+    one = np.floor(exact * 1e4 + AVERAGE_EPSILON) / 1e4 if s.floors else exact
+    several = exact - FLOOR_MARGIN if s.floors else exact
     weight = np.array([one, several])
     collaterals = rows[:, SPLIT] - rows[:, START]
     debts = rows[:, END] - rows[:, SPLIT]
