@@ -59,7 +59,8 @@ def unmodelled(
     """List what the proposal does that the battery does not act on.
 
     Calls to contracts that belong to no market read, parameters the battery has
-    no use for, and contracts whose storage changed without being either.
+    no use for, what a market's reading says is not modelled, and contracts whose
+    storage changed without being any of these.
     """
     found: dict[tuple[str, str], NotModelled] = {}
 
@@ -85,6 +86,9 @@ def unmodelled(
     for change in changes:
         if not _acted_on(change, changes):
             add(change.path, f"{change.label} changed and the battery does not use it")
+    for reading in readings:
+        for caveat in (reading.after or reading.before).caveats:
+            add(f"{reading.adapter.name} at {reading.root}", caveat)
     ours = called | set(trace.machinery)
     moved = {t.asset for t in trace.transfers}
     for contract in dict.fromkeys(c.contract for c in trace.storage_changes):
