@@ -176,7 +176,7 @@ def demo(
     return 0
 
 
-def _request(
+def request_of(
     manifest: Manifest, folder: Path, urls: tuple[str, ...], out: Path
 ) -> EvaluationRequest:
     """Turn a manifest back into what was asked for; files it needs are put into `folder`."""
@@ -234,7 +234,7 @@ def replay(
 
     wanted = read_manifest(manifest)
     with tempfile.TemporaryDirectory(prefix="seatrial-") as folder:
-        request = _request(wanted, Path(folder), endpoints(rpc), out)
+        request = request_of(wanted, Path(folder), endpoints(rpc), out)
         report = run_evaluation(request, quiet=quiet)
     differences = wanted.differences(report.reproduce.manifest)
     if differences:

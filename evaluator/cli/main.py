@@ -14,7 +14,7 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 import evaluator
-from evaluator.cli import doctor, evaluation, preparation, reports
+from evaluator.cli import console, doctor, evaluation, preparation, reports
 from evaluator.errors import SeatrialError
 
 USAGE = 64  # a wrong argument; 2 means CAUTION
@@ -54,6 +54,7 @@ _EVALUATE, _REPORTS, _MACHINE = "Evaluate", "Read reports", "This machine"
 app.command(rich_help_panel=_EVALUATE)(evaluation.evaluate)
 app.command(rich_help_panel=_EVALUATE)(evaluation.demo)
 app.command(rich_help_panel=_EVALUATE)(evaluation.replay)
+app.command(rich_help_panel=_EVALUATE)(console.console)
 app.command(rich_help_panel=_REPORTS)(reports.show)
 app.command(rich_help_panel=_REPORTS)(reports.runs)
 app.command(rich_help_panel=_REPORTS)(reports.verify)
