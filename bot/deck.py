@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
@@ -39,6 +39,7 @@ class Deck:
     scheduler: Scheduler
     workshop: Workshop
     followers: Sequence[ChainFollower]
+    on_posts: Callable[[], None]  # tells that the outbox has something new
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

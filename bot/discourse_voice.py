@@ -8,7 +8,7 @@ from typing import Any
 from bot.discourse_text import external_id, linked_topic, plain_words, topic_title
 from bot.evaluations import Proposal, StoredEvaluation
 from bot.outbox import NewPost, PostKind
-from bot.posts import Telling, change_lines
+from bot.posts import ASKED, Telling, change_lines
 from bot.settings import DiscourseSettings, GovernorSettings, Settings
 
 
@@ -23,14 +23,14 @@ class DiscourseVoice:
     def told(self, telling: Telling) -> Sequence[NewPost]:
         """Return the post with the report, and a reply if the verdict changed."""
         proposal = telling.proposal
-        if proposal is None:
-            return ()  # a draft is between its author and the bot
+        if proposal is None or telling.is_private:
+            return ()  # what somebody tries out is between them and the bot
         key = f"discourse:{telling.evaluation.id}"
         more = self._more(telling)
         if telling.is_scorecard:
             markdown = telling.result.markdown
             return (self._post(proposal, f"{key}:news", PostKind.NEWS, markdown, more=more),)
-        shown = [*telling.earlier, telling.evaluation]
+        shown = [one for one in telling.earlier if one.reason != ASKED] + [telling.evaluation]
         publish = self._post(
             proposal,
             f"{key}:publish",

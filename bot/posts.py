@@ -25,6 +25,7 @@ REASONS = {
     "executed": "after its execution",
     "asked": "because somebody asked",
 }
+ASKED = "asked"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,6 +39,14 @@ class Telling:
     earlier: tuple[StoredEvaluation, ...]  # this proposal's results before, oldest first
 
     @property
+    def is_private(self) -> bool:
+        """Tell whether a person asked for it: with seed, paths and scenario of their choice.
+
+        It answers that person and never replaces the verdict that was published.
+        """
+        return self.evaluation.reason == ASKED
+
+    @property
     def is_scorecard(self) -> bool:
         """Tell whether the result compares a prediction with what came."""
         return self.evaluation.kind == JobKind.SCORECARD
@@ -45,7 +54,11 @@ class Telling:
     @property
     def verdict_before(self) -> str | None:
         """Return the verdict people know so far, None if there is none."""
-        known = [one.verdict for one in self.earlier if one.kind == JobKind.EVALUATION]
+        known = [
+            one.verdict
+            for one in self.earlier
+            if one.kind == JobKind.EVALUATION and one.reason != ASKED
+        ]
         return known[-1] if known else None
 
     @property

@@ -33,7 +33,7 @@ from evaluator import RpcClient
 log = logging.getLogger(__name__)
 
 MakeSide = Callable[[Hold], Side]
-DISCORD = "bot.discord_side:DiscordSide"  # called with the Hold
+DISCORD = "bot.discord_bot.side:DiscordSide"  # called with the Hold
 
 
 def sides_of(settings: Settings) -> list[MakeSide]:
@@ -150,7 +150,13 @@ class Service:
             on_posts=posts,
         )
         followers = [self._follower(hold, chain, scheduler) for chain in self._settings.chains]
-        return Deck(hold=hold, scheduler=scheduler, workshop=workshop, followers=followers)
+        return Deck(
+            hold=hold,
+            scheduler=scheduler,
+            workshop=workshop,
+            followers=followers,
+            on_posts=posts,
+        )
 
     def _follower(self, hold: Hold, chain: ChainSettings, scheduler: Scheduler) -> ChainFollower:
         governors = self._settings.governors_of(chain.name)

@@ -1,0 +1,1 @@
+"""/proposals, /report and /compare."""

@@ -1,0 +1,1 @@
+"""Posts in channels: what is said, and how it gets there exactly once."""

@@ -1,0 +1,1 @@
+"""/simulate: the command, the message that shows its progress, the buttons of its result."""

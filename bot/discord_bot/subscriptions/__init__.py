@@ -1,0 +1,1 @@
+"""/subscribe and /unsubscribe."""
