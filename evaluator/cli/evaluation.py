@@ -8,7 +8,7 @@ import re
 import tempfile
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -17,8 +17,10 @@ from rich.text import Text
 from evaluator.cli.progress import TerminalProgress
 from evaluator.errors import ConfigurationError, ReplayMismatch
 from evaluator.evaluation.request import DEFAULT_PATHS, EvaluationRequest
-from evaluator.report.manifest import Manifest
-from evaluator.report.model import ReportModel
+
+if TYPE_CHECKING:
+    from evaluator.report.manifest import Manifest
+    from evaluator.report.model import ReportModel
 
 _MOST_PATHS = 10_000_000
 _DEMO_PATHS = 2_000  # enough to show the form within seconds
@@ -49,7 +51,7 @@ def endpoints(given: list[str] | None) -> tuple[str, ...]:
     return urls
 
 
-def _address(text: str | None) -> str | None:
+def address(text: str | None) -> str | None:
     if text is not None and not re.fullmatch(r"0x[0-9a-fA-F]{40}", text):
         raise ConfigurationError(
             f"{text[:60]!r} is not an address; --governor takes 0x and 40 hex digits"
@@ -57,7 +59,7 @@ def _address(text: str | None) -> str | None:
     return text
 
 
-def _block(text: str) -> int | str:
+def block_of(text: str) -> int | str:
     if text in ("latest", "safe", "finalized", "earliest", "pending"):
         return text
     try:
@@ -130,8 +132,6 @@ def evaluate(
     The proposal is named by --governor and --proposal, or by --file.
     Exit code: 0 PASS, 1 FAIL, 2 CAUTION or INCONCLUSIVE, above that an error.
     """
-    from evaluator.cli.publication import exit_code
-
     if file is None and (proposal is None or governor is None):
         missing = "--governor ADDRESS" if proposal is not None else "--proposal ID"
         if proposal is None and governor is None:
@@ -146,18 +146,21 @@ def evaluate(
 
         Policy.load(policy)  # a bad policy is told before anything slow is begun
     request = EvaluationRequest(
-        governor=_address(governor),
+        governor=address(governor),
         proposal_id=_proposal_id(proposal),
         file=file,
         urls=endpoints(rpc),
-        block=_block(block),
+        block=block_of(block),
         paths=paths,
         seed=seed,
         policy=policy,
         scenario=scenario,
         out=out,
     )
-    return exit_code(run_evaluation(request, quiet=quiet))
+    report = run_evaluation(request, quiet=quiet)
+    from evaluator.cli.publication import exit_code
+
+    return exit_code(report)
 
 
 def demo(

@@ -6,14 +6,14 @@ import time
 
 from rich.console import Console
 
-from evaluator.chain.solidity import ensure_contracts
-
 
 def setup() -> int:
     """Install the npm packages and compile the contracts; other commands do it when needed.
 
     Nothing is done that was done before for the same lock file and sources.
     """
+    from evaluator.chain.solidity import ensure_contracts
+
     console = Console(stderr=True)
     began = time.monotonic()
     with console.status("looking at npm packages and contracts") as status:

@@ -7,7 +7,7 @@ import sys
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -16,8 +16,9 @@ from rich.text import Text
 
 from evaluator.errors import ConfigurationError, ReplayMismatch
 from evaluator.report import inert
-from evaluator.report.files import read_report, to_json
-from evaluator.report.model import ReportModel
+
+if TYPE_CHECKING:  # loading Matplotlib takes a while; a wrong argument is told at once
+    from evaluator.report.model import ReportModel
 
 Which = Annotated[
     str, typer.Argument(help="A report.json, the folder it is in, or the number of a run.")
@@ -36,12 +37,14 @@ class Rendering(StrEnum):
 
 def open_report(which: str) -> ReportModel:
     """Read a report from a path, or from the database by the number of its run."""
+    from evaluator.report.files import parse_report, read_report
+
     path = Path(which)
     if which.isdecimal() and not path.exists():
         from evaluator.store import Store
 
         with Store() as store:
-            return ReportModel.model_validate_json(store.report(int(which)))
+            return parse_report(store.report(int(which)).encode(), f"run {which}")
     if not path.exists():
         raise ConfigurationError(
             f"there is no report {which[:200]!r}; give a report.json, the folder it is in, or the "
@@ -75,6 +78,8 @@ def show(
 
             sys.stdout.write(to_html(model))
         case Rendering.JSON:
+            from evaluator.report.files import to_json
+
             sys.stdout.write(to_json(model))
         case Rendering.DISCORD:
             from evaluator.report.embed import to_embed

@@ -9,7 +9,7 @@ from evaluator.governance.trace import ExecutionTrace
 from evaluator.market import ParameterChange
 from evaluator.report.odds import MarketSection
 from evaluator.verdict import figures
-from evaluator.verdict.verdict import Verdict
+from evaluator.verdict.verdict import Verdict, VerdictKind
 
 _LONGEST_TITLE = 200
 
@@ -36,11 +36,14 @@ def sentence_of(
 
 def reason_of(verdict: Verdict) -> str:
     """Return the one reason for the verdict."""
-    if not verdict.deciding:
+    foremost = verdict.foremost
+    if foremost is None:
         return "nothing could be judged"
+    if verdict.kind is VerdictKind.PASS:
+        return foremost.sentence
     more = len(verdict.deciding) - 1
     rest = f" (and {more} more reason{'s' if more > 1 else ''})" if more else ""
-    return verdict.deciding[0].sentence + rest
+    return foremost.sentence + rest
 
 
 def _what(changes: Sequence[ParameterChange], trace: ExecutionTrace) -> str:

@@ -107,19 +107,24 @@ def _fault(error: ValidationError) -> str:
     return inert.line(f"{where}: {first['msg']}", 300)
 
 
-def read_report(path: Path) -> ReportModel:
-    """Read a report's JSON (or the folder it is in); the schema is checked, the seal is not.
+def parse_report(document: bytes, source: str) -> ReportModel:
+    """Parse a report's JSON; `source` names it in errors. The seal is not checked.
 
     Raises ConfigurationError naming the first fault.
     """
-    file = path / "report.json" if path.is_dir() else path
     try:
-        return ReportModel.model_validate_json(_read(file, "report"))
+        return ReportModel.model_validate_json(document)
     except ValidationError as e:
         raise ConfigurationError(
-            f"{file} is not a report of schema 1.0: {_fault(e)}; give the report.json that "
+            f"{source} is not a report of schema 1.0: {_fault(e)}; give the report.json that "
             "`seatrial evaluate` wrote"
         ) from e
+
+
+def read_report(path: Path) -> ReportModel:
+    """Read a report's JSON, or that in a folder; see `parse_report`."""
+    file = path / "report.json" if path.is_dir() else path
+    return parse_report(_read(file, "report"), str(file))
 
 
 def read_manifest(path: Path) -> Manifest:

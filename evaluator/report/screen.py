@@ -203,11 +203,12 @@ def _at_execution(report: ReportModel) -> str:
 
 
 def _judged(report: ReportModel) -> str:
-    verdict = report.headline.verdict
-    for j in report.policy.judgements:
-        if j.kind == verdict:
-            return f"measured {j.number}, bound {j.bound}"
-    return ""
+    verdict, reason = report.headline.verdict, report.headline.reason
+    rows = [j for j in report.policy.judgements if j.kind == verdict]
+    chosen = next((j for j in rows if j.sentence and reason.startswith(j.sentence)), None)
+    if chosen is None or (chosen.number in chosen.sentence and chosen.bound in chosen.sentence):
+        return ""
+    return f"measured {chosen.number}, bound {chosen.bound}"
 
 
 def _conformance(report: ReportModel) -> tuple[str, ...]:

@@ -52,3 +52,16 @@ class Verdict:
     def deciding(self) -> tuple[Reason, ...]:
         """The reasons that are as severe as the verdict."""
         return tuple(r for r in self.reasons if r.kind is self.kind)
+
+    @property
+    def foremost(self) -> Reason | None:
+        """The one reason to be told: of a PASS the odds, or that nothing changed.
+
+        That execution succeeds comes first in order and says least.
+        """
+        if self.kind is VerdictKind.PASS:
+            for rule in ("bad_debt_chance_increase", "market unchanged"):
+                for reason in reversed(self.deciding):
+                    if rule in reason.rule:
+                        return reason
+        return next(iter(self.deciding), None)

@@ -88,6 +88,14 @@ def test_quiet_proposal_passes_and_says_what_was_not_judged():
     assert all(r.number and r.bound and r.source for r in v.reasons)
 
 
+def test_the_foremost_reason_of_a_pass_is_the_odds_or_that_nothing_changed():
+    worse = odds((0.001, 0.0, 0.002), response="borrowers use the room")
+    v = judge(POLICY, evidence(markets=(market(odds=(odds(), worse)),)))
+    assert "borrowers use the room" in v.foremost.sentence
+    still = judge(POLICY, evidence(markets=(market(odds=(), unchanged=True),)))
+    assert still.foremost.rule == "market unchanged"
+
+
 def test_reverting_execution_fails_with_its_reason():
     v = judge(
         POLICY,
