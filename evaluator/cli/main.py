@@ -14,7 +14,7 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 import evaluator
-from evaluator.cli import console, doctor, evaluation, preparation, reports
+from evaluator.cli import console, doctor, draft, evaluation, preparation, reports
 from evaluator.errors import SeatrialError
 
 USAGE = 64  # a wrong argument; 2 means CAUTION
@@ -53,6 +53,7 @@ def _options(
 _EVALUATE, _REPORTS, _MACHINE = "Evaluate", "Read reports", "This machine"
 app.command(rich_help_panel=_EVALUATE)(evaluation.evaluate)
 app.command(rich_help_panel=_EVALUATE)(evaluation.demo)
+app.command(rich_help_panel=_EVALUATE)(draft.draft)
 app.command(rich_help_panel=_EVALUATE)(evaluation.replay)
 app.command(rich_help_panel=_EVALUATE)(console.console)
 app.command(rich_help_panel=_REPORTS)(reports.show)

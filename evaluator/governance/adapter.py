@@ -63,6 +63,10 @@ class GovernorAdapter(Protocol):
         """Return the block before an executed proposal's execution, None if it was not."""
         ...
 
+    def executor(self, sandbox: Sandbox, proposal: Proposal) -> str:
+        """Return the address a proposal's calls come from: the timelock, where there is one."""
+        ...
+
     def execute(
         self,
         sandbox: Sandbox,

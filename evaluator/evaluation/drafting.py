@@ -1,0 +1,214 @@
+"""Drafts: from "WETH liquidation threshold to 0.80" to a proposal for the governor at hand."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from eth_utils.crypto import keccak
+
+from evaluator.chain.sandbox import Sandbox
+from evaluator.errors import ConfigurationError, TransactionReverted
+from evaluator.evaluation.request import Progress
+from evaluator.evaluation.state import State
+from evaluator.governance.adapter import GovernorAdapter, open_governor
+from evaluator.governance.proposal_file import parse_proposal
+from evaluator.market import Family, Market, Parameter
+from evaluator.protocols.adapter import ProtocolAdapter, adapters
+from evaluator.protocols.setters import Setting, SettingCall, parse_value, setting_calls
+from evaluator.verdict import figures
+
+# ErrorReporter.sol of Compound V2.
+_FAILURE = keccak(text="Failure(uint256,uint256,uint256)")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class DraftMarket:
+    """A market that a draft may change."""
+
+    adapter: ProtocolAdapter  # that read it
+    market: Market  # as it stands
+    parameters: tuple[Parameter, ...]  # ordered by path
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Draft:
+    """A proposal that is not submitted yet."""
+
+    governor: str  # address, lower-case
+    chain_id: int  # it is meant for
+    calls: tuple[SettingCall, ...]  # in order
+    description: str  # Markdown, first line the title
+
+    def document(self) -> dict[str, object]:
+        """Return what `evaluate --file` reads."""
+        return {
+            "governor": self.governor,
+            "chainId": self.chain_id,
+            "targets": [c.target for c in self.calls],
+            "values": ["0"] * len(self.calls),
+            "signatures": [""] * len(self.calls),
+            "calldatas": ["0x" + c.calldata.hex() for c in self.calls],
+            "description": self.description,
+        }
+
+    def safe_document(self) -> dict[str, object]:
+        """Return what Safe's transaction builder imports."""
+        return {
+            "version": "1.0",
+            "chainId": str(self.chain_id),
+            "meta": {"name": self.description.splitlines()[0].lstrip("# ")},
+            "transactions": [
+                {"to": c.target, "value": "0", "data": "0x" + c.calldata.hex()} for c in self.calls
+            ],
+        }
+
+    def write(self, path: Path, *, safe: bool = False) -> None:
+        """Write one of the two documents. Raises ConfigurationError if that fails."""
+        document = self.safe_document() if safe else self.document()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise ConfigurationError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def read_markets(state: State, roots: Sequence[str], progress: Progress) -> tuple[DraftMarket, ...]:
+    """Read the markets at `roots`, on the embedded chain all of its own when none is given.
+
+    Raises ConfigurationError when there is none.
+    """
+    seeds = list(roots)
+    if not seeds and state.deployment is not None:
+        seeds = [state.deployment.aave.pool, state.deployment.venus.comptroller]
+    if not seeds:
+        raise ConfigurationError(
+            "no market was named: give --market ADDRESS of a pool or a comptroller"
+        )
+    found = []
+    for adapter in adapters():
+        for root in adapter.discover(state.sandbox, seeds):
+            progress.stage("read", f"{adapter.name} at {root}")
+            market = adapter.read(state.sandbox, root, progress=progress.advance)
+            found.append(
+                DraftMarket(adapter=adapter, market=market, parameters=adapter.parameters(market))
+            )
+    if not found:
+        raise ConfigurationError(
+            f"no lending market that Seatrial knows is reached from {', '.join(seeds)}"
+        )
+    return tuple(found)
+
+
+def parse_settings(
+    markets: Sequence[DraftMarket], assignments: Sequence[str]
+) -> dict[int, list[Setting]]:
+    """Read "path=value" texts; return settings by the position of their market.
+
+    Raises ConfigurationError naming the nearest known path.
+    """
+    known = {p.path: (i, p) for i, m in enumerate(markets) for p in m.parameters}
+    chosen: dict[int, list[Setting]] = {}
+    for text in assignments:
+        path, equals, value = text.partition("=")
+        path = path.strip()
+        if not equals:
+            raise ConfigurationError(
+                f"{text!r} sets nothing; write PARAMETER=VALUE, such as "
+                "aave_v3.WETH.liquidation_threshold=0.80"
+            )
+        if path not in known:
+            near = difflib.get_close_matches(path, known, n=3, cutoff=0.5)
+            hint = f"; did you mean {' or '.join(near)}?" if near else ""
+            raise ConfigurationError(f"there is no parameter {path!r}{hint}")
+        i, parameter = known[path]
+        setting = Setting(parameter=parameter, value=parse_value(parameter, value))
+        if setting.value == parameter.value:
+            raise ConfigurationError(
+                f"{path} is {figures.setting(parameter.value, parameter.unit)} already"
+            )
+        chosen.setdefault(i, []).append(setting)
+    if not chosen:
+        raise ConfigurationError("a draft needs at least one PARAMETER=VALUE")
+    return chosen
+
+
+def draft(
+    state: State,
+    markets: Sequence[DraftMarket],
+    assignments: Sequence[str],
+    *,
+    governor: str | None = None,
+    description: str | None = None,
+) -> Draft:
+    """Write the proposal that makes `assignments` ("path=value") true.
+
+    Each call is tried from the governor's executor on the state at hand, so that
+    the protocol's own bounds are kept. Raises ConfigurationError, NotAGovernor.
+    """
+    chosen = parse_settings(markets, assignments)
+    calls = tuple(
+        call
+        for i, settings in chosen.items()
+        for call in setting_calls(state.sandbox, markets[i].market, settings)
+    )
+    address = governor or _governor_of(state, markets[next(iter(chosen))].market)
+    adapter = open_governor(state.sandbox, address)
+    settings = [s for some in chosen.values() for s in some]
+    made = Draft(
+        governor=adapter.address,
+        chain_id=state.sandbox.chain_id,
+        calls=calls,
+        description=description or describe(settings),
+    )
+    _try(state.sandbox, adapter, made)
+    return made
+
+
+def describe(settings: Sequence[Setting]) -> str:
+    """Write a description that says exactly what is set."""
+    lines = []
+    for s in settings:
+        p = s.parameter
+        name = f"{p.asset} {p.label}" if p.asset else p.label
+        lines.append(
+            f"{name} from {figures.setting(p.value, p.unit)} to {figures.setting(s.value, p.unit)}"
+        )
+    title = f"Set {lines[0]}" + (f" and {len(lines) - 1} more" if len(lines) > 1 else "")
+    return "\n".join([f"# {title}", "", "Sets:", "", *(f"- {line}" for line in lines), ""])
+
+
+def _governor_of(state: State, market: Market) -> str:
+    if state.deployment is None:
+        raise ConfigurationError("no governor was named: give --governor ADDRESS")
+    governors: Mapping[Family, str] = {
+        Family.AAVE_V3: state.deployment.openzeppelin.governor,
+        Family.COMPOUND_V2: state.deployment.bravo.governor,
+    }
+    return governors[market.family]
+
+
+def _try(sandbox: Sandbox, governor: GovernorAdapter, made: Draft) -> None:
+    """Send the calls from the executor, look at what they answer, and take them back."""
+    content = json.dumps(made.document()).encode()
+    proposal = governor.adopt(sandbox, parse_proposal(content, name="the draft"))
+    executor = governor.executor(sandbox, proposal)
+    place = sandbox.snapshot()
+    try:
+        for call in made.calls:
+            what = ", ".join(s.parameter.path for s in call.sets)
+            said = (
+                f"the protocol refuses {what} from {executor}, which executes for this governor: "
+            )
+            try:
+                receipt = sandbox.send(executor, call.target, call.calldata)
+            except TransactionReverted as error:
+                raise ConfigurationError(said + (error.reason or "no reason given")) from error
+            # Compound answers an error code where others revert.
+            if any(log.topics and log.topics[0] == _FAILURE for log in receipt.logs):
+                raise ConfigurationError(said + "it answers with an error code")
+    finally:
+        sandbox.revert(place)
