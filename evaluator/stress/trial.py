@@ -156,6 +156,11 @@ def simulate(
 
     Returns an outcome per market and whether every path was run.
     """
+    if abs(process.step / battery.step - 1.0) > 1e-9:
+        raise ConfigurationError(
+            f"price process {process.name} makes steps of {process.step:g} s, the battery of "
+            f"{battery.step:g} s; make the process with the battery's step"
+        )
     models = [
         engine(market, columns=columns, universe=universe, battery=battery, existing=existing)
         for market, columns in markets

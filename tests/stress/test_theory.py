@@ -26,6 +26,7 @@ class Volatile:
 
     sigma: float  # per year
     assets: int = 2
+    step: float = HOUR
     name: str = "volatile"
 
     def paths(self, *, seed, first, count, steps):

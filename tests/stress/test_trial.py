@@ -105,12 +105,19 @@ def test_cancelled_before_anything_is_said_so(pair, process):
 def test_a_failing_block_fails_the_run(pair):
     class Broken:
         name = "broken"
+        step = 3600.0
 
         def paths(self, *, seed, first, count, steps):
             return np.ones((count, steps + 1, 2))
 
     with pytest.raises(ConfigurationError, match="broken"):
         run(*pair, process=Broken(), battery=BATTERY, seed=0)
+
+
+def test_a_process_of_another_step_is_refused(pair, build):
+    daily = build.PlainGBM((1.0,) * 5, step=86400.0)
+    with pytest.raises(ConfigurationError, match="step"):
+        run(*pair, process=daily, battery=BATTERY, seed=0)
 
 
 def test_unknown_engine_is_named(pair, process):
