@@ -169,7 +169,7 @@ def _execution(report: ReportModel) -> Iterator[Section]:
                     s.name,
                     "succeeded" if s.succeeded else Strong("reverted"),
                     figures.NONE if s.gas_used is None else f"{s.gas_used:,}",
-                    Mono(s.transaction),
+                    Mono(s.transaction) if s.transaction else figures.NONE,
                 )
                 for s in e.steps
             ),

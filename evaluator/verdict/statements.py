@@ -177,6 +177,10 @@ def _word(word: str) -> str:
     return rf"(?<![\w]){re.escape(word)}(?![\w])"
 
 
+def _single(names: frozenset[str]) -> frozenset[str]:
+    return names if len(names) == 1 else frozenset()
+
+
 def _symbol_pattern(symbol: str, known: set[str]) -> re.Pattern[str]:
     """Match a symbol as it is written or in capitals: "link" and "dai" are words as well."""
     words = {plain(symbol), plain(symbol).upper()}
@@ -223,6 +227,9 @@ class Reader:
         found: list[Clause] = []
         whole = self.assets(plain(text))
         heading: frozenset[str] = whole if len(whole) == 1 else frozenset()
+        # "MKR: 35%" under a heading, or in a text, that speaks of one parameter only.
+        only = _single(self.labels(folded(text)))
+        topic = only
         header: list[str] = []
         for raw in unicodedata.normalize("NFKC", text[:TEXT_READ]).splitlines():
             line = raw.strip()[:_CLAUSE_LENGTH]
@@ -243,21 +250,21 @@ class Reader:
             if line.startswith("#") or re.fullmatch(r"\*\*[^*]+\*\*:?", line):
                 named = self.assets(plain(line))
                 heading = named or (whole if len(whole) == 1 else frozenset())
+                topic = _single(self.labels(folded(line))) or only
             for piece in re.split(r"(?<=[a-z0-9%)])[.;](?=\s|$)", line):
                 if piece.strip():
-                    found.append(self._clause(piece.strip(), piece.strip(), heading, frozenset()))
+                    found.append(self._clause(piece.strip(), piece.strip(), heading, topic))
         return tuple(found[:_CLAUSES])
 
     def _clause(
-        self, shown: str, text: str, heading: frozenset[str], column: frozenset[str]
+        self, shown: str, text: str, heading: frozenset[str], topic: frozenset[str]
     ) -> Clause:
         lower = folded(text)
+        assets, found = self.assets(plain(text)), numbers(lower)
+        # A topic lends its name to a value of an asset, not to any sentence under it.
+        labels = self.labels(lower) or (topic if assets and found else frozenset())
         return Clause(
-            text=shown,
-            lower=lower,
-            assets=self.assets(plain(text)) or heading,
-            labels=self.labels(lower) or column,
-            numbers=numbers(lower),
+            text=shown, lower=lower, assets=assets or heading, labels=labels, numbers=found
         )
 
     def _table_row(
