@@ -1,14 +1,20 @@
-"""The model's health factors held against the contracts' own views."""
+"""The model held against the contracts: their own views, and replayed paths."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from evaluator.arena.replay import choose_paths, replay_paths
 from evaluator.chain.sandbox import Sandbox
 from evaluator.evaluation.measurement import Reading
+from evaluator.evaluation.request import Progress
+from evaluator.evaluation.stressing import Stressed
 from evaluator.market import Market, health_factors, liquidity
 from evaluator.market.health import collateral_value
 from evaluator.report.odds import ConformanceRow, ConformanceSection
+
+_REPLAYED = 6  # paths replayed with real transactions
+_WORST = 3  # of them the worst by bad debt
 
 
 def held_against_contracts(reading: Reading, sandbox: Sandbox) -> ConformanceSection:
@@ -51,4 +57,56 @@ def _liquidity(market: Market, theirs: np.ndarray) -> ConformanceRow | None:
         quantity="liquidity or shortfall of every borrower, relative to its collateral",
         compared=int(comparable.sum()),
         largest_error=float(error.max()),
+    )
+
+
+def replayed(
+    reading: Reading, stressed: Stressed, sandbox: Sandbox, *, seed: int, progress: Progress
+) -> ConformanceSection:
+    """Replay a sample of the battery's paths, always with the worst, on the real contracts.
+
+    The sandbox stands after the execution. Raises IncompleteState, UnknownProtocol
+    where the contracts cannot be replayed.
+    """
+    after = reading.after
+    if after is None:
+        raise ValueError("a market that was not read after execution cannot be replayed")
+    paths = choose_paths(stressed.pair.after, count=_REPLAYED, worst=_WORST)
+    worst = choose_paths(stressed.pair.after, count=_WORST, worst=_WORST)
+    result = replay_paths(
+        sandbox,
+        before=reading.before,
+        after=after,
+        battery=stressed.battery,
+        process=stressed.process,
+        seed=seed,
+        paths=paths,
+        worst=worst,
+        progress=progress.advance,
+    )
+    liquidations = result.liquidations
+    rows = (
+        _replayed("health factor before a liquidation", liquidations, result.health_error),
+        _replayed("amount repaid in a liquidation", liquidations, result.repaid_error),
+        _replayed("amount seized in a liquidation", liquidations, result.seized_error),
+        _replayed("bad debt of a path", len(result.paths), result.bad_debt_error),
+        _replayed("debt liquidated on a path", len(result.paths), result.liquidated_error),
+    )
+    return ConformanceSection(
+        paths=len(result.paths), largest_error=result.largest_error, rows=rows
+    )
+
+
+def _replayed(quantity: str, compared: int, error: float) -> ConformanceRow:
+    return ConformanceRow(quantity=quantity, compared=compared, largest_error=error)
+
+
+def together(views: ConformanceSection, paths: ConformanceSection | None) -> ConformanceSection:
+    """Return both comparisons as one section."""
+    if paths is None:
+        return views
+    return ConformanceSection(
+        paths=paths.paths,
+        largest_error=max(views.largest_error, paths.largest_error),
+        rows=(*views.rows, *paths.rows),
     )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, replace
 
-from evaluator.evaluation.conformance import held_against_contracts
+from evaluator.errors import IncompleteState, UnknownProtocol
+from evaluator.evaluation.conformance import held_against_contracts, replayed, together
 from evaluator.evaluation.market_sections import (
     book_debt,
     calibration_evidence,
@@ -86,6 +88,12 @@ def try_market(
         cancelled=cancelled,
     )
     odds, calibration = stressed.odds, stressed.calibration
+    if request.scenario is None:
+        progress.stage("replay", f"paths with real transactions on {name}")
+        # What cannot be replayed is left to the views, and the section says how many paths were.
+        with contextlib.suppress(IncompleteState, UnknownProtocol):
+            paths = replayed(reading, stressed, state.sandbox, seed=request.seed, progress=progress)
+            conformance = together(conformance, paths)
     return MarketTrial(
         reading=reading,
         section=section.model_copy(

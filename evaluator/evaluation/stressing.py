@@ -36,6 +36,7 @@ class Stressed:
     """What the battery came to on one market."""
 
     battery: Battery  # as it was run, with the scenario's settings if one was asked for
+    process: PriceProcess  # the paths came from
     pair: OutcomePair  # outcomes on the same paths
     odds: MeasuredOdds  # metrics of the pair
     calibration: CalibrationReport  # where the price process comes from
@@ -95,6 +96,7 @@ def stress(
             digests.append((f"scenario {one}", outcome.digest()))
     return Stressed(
         battery=settings,
+        process=process if asked is None else asked.apply(process, assets),
         pair=pair,
         odds=MeasuredOdds.of(pair, settings),
         calibration=process.calibration,

@@ -115,6 +115,9 @@ class AaveV3:
         """See ProtocolAdapter.parameters."""
         return name_parameters(market)
 
+    def accrue(self, sandbox: Sandbox, market: Market) -> None:
+        """Do nothing: Aave's views count interest up to the block that is read."""
+
     def account_views(
         self, sandbox: Sandbox, market: Market, accounts: Sequence[str]
     ) -> tuple[AccountView, ...]:

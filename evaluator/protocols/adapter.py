@@ -68,6 +68,14 @@ class ProtocolAdapter(Protocol):
         """Name every parameter of a market that this adapter read, ordered by path."""
         ...
 
+    def accrue(self, sandbox: Sandbox, market: Market) -> None:
+        """Book interest up to now, as anybody may, where balances wait for that.
+
+        A reading tells what the contracts have booked; after days of governance
+        that would be days of interest short.
+        """
+        ...
+
     def account_views(
         self, sandbox: Sandbox, market: Market, accounts: Sequence[str]
     ) -> tuple[AccountView, ...]:

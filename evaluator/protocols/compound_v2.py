@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from evaluator.chain.receipts import Log
 from evaluator.chain.sandbox import Sandbox
-from evaluator.errors import IncompleteState, RpcError
+from evaluator.errors import IncompleteState, RpcError, TransactionReverted
 from evaluator.market import Book, Family, Market, Parameter
 from evaluator.protocols.adapter import AGREES, AccountView, disagreement, sample
 from evaluator.protocols.borrower_cache import BorrowerCache
@@ -35,6 +36,7 @@ from evaluator.protocols.seeds import contracts_among
 
 ACCOUNTS_AT_ONCE = 2_000
 _BORROW = COMPOUND.event_topic("Borrow")
+_ANYBODY = "0x00000000000000000000000000000000005ea7a1"  # an account nobody has
 _MINT_VAI = COMPOUND.event_topic("MintVAI")
 _POINTERS = {
     "isPriceOracle": COMPOUND.event_topic("NewPriceOracle"),
@@ -147,6 +149,13 @@ class CompoundV2:
     def parameters(self, market: Market) -> tuple[Parameter, ...]:
         """See ProtocolAdapter.parameters."""
         return name_parameters(market)
+
+    def accrue(self, sandbox: Sandbox, market: Market) -> None:
+        """Call `accrueInterest` on every market token, as anybody may (CToken.sol)."""
+        for reserve in market.reserves:
+            # A token that refuses is read as it stands, and the reading's own check tells.
+            with contextlib.suppress(TransactionReverted):
+                sandbox.send(_ANYBODY, reserve.receipt_token, COMPOUND.encode("accrueInterest"))
 
     def account_views(
         self, sandbox: Sandbox, market: Market, accounts: Sequence[str]

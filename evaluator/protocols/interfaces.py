@@ -64,6 +64,7 @@ AAVE = Abi.parse(
 # VenusChainlinkOracle.
 COMPOUND = Abi.parse(
     [
+        "function accrueInterest() returns (uint256)",
         "function getAllMarkets() view returns (address[])",
         "function oracle() view returns (address)",
         "function comptroller() view returns (address)",
