@@ -22,7 +22,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def _source_digest() -> str:
+def source_digest() -> str:
+    """Return a digest of the kernel's sources."""
     h = hashlib.sha256()
     for path in sorted(Path(__file__).parent.glob("*.py")):
         h.update(path.name.encode())
@@ -35,7 +36,7 @@ def _keep_compiled_code() -> bool:
     if os.environ.get("NUMBA_CACHE_DIR"):
         return True
     try:
-        setattr(numba.config, "CACHE_DIR", str(cache_path("numba", _source_digest())))  # noqa: B010
+        setattr(numba.config, "CACHE_DIR", str(cache_path("numba", source_digest())))  # noqa: B010
     except SetupError:
         return False  # a home that cannot be written to: compile each time
     return True
