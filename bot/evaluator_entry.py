@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+from bot.discourse_text import plain_words
 from bot.evaluation import EvaluationOrder, FinishedEvaluation, JobKind, Progress
 from evaluator import (
     ConfigurationError,
     EvaluationRequest,
     Theme,
     evaluate,
+    read_report,
     report_charts,
+    scorecard,
+    scorecard_json,
+    scorecard_markdown,
+    scorecard_sentence,
+    scorecard_verdict,
     to_embed,
     to_json,
     to_markdown,
@@ -61,7 +69,9 @@ def run(
     folder: Path,
     note: Callable[[Progress], None],
 ) -> FinishedEvaluation:
-    """Evaluate an order; see `bot.evaluation.EntryPoint`. Raises the SeatrialError tree."""
+    """Carry out an order; see `bot.evaluation.EntryPoint`. Raises the SeatrialError tree."""
+    if order.kind is JobKind.SCORECARD and isinstance(order.block, int):
+        return _scorecard(order.block, urls, folder, _Told(note))
     if order.kind is not JobKind.EVALUATION or order.governor is None or order.proposal is None:
         raise ConfigurationError(
             f"this evaluator cannot carry out an order for a {order.kind}: it evaluates proposals "
@@ -97,4 +107,24 @@ def run(
         markdown=to_markdown(report, images={name: f"chart:{name}" for name in charts}),
         embed=json.dumps(to_embed(report, image=image)),
         charts=charts,
+    )
+
+
+def _scorecard(
+    executed_block: int, urls: tuple[str, ...], folder: Path, told: _Told
+) -> FinishedEvaluation:
+    """Compare the prediction in `folder` with the chain since the execution."""
+    prediction = read_report(folder / "prediction.json")
+    found = scorecard(prediction, urls, executed_block=executed_block, progress=told)
+    sentence = scorecard_sentence(found)
+    embed = {"title": scorecard_verdict(found), "description": plain_words(sentence)}
+    report = scorecard_json(found)
+    return FinishedEvaluation(
+        verdict=scorecard_verdict(found),
+        headline=sentence,
+        digest=hashlib.sha256(report.encode()).hexdigest(),
+        block=found.looked_block,
+        report=report,
+        markdown=scorecard_markdown(found),
+        embed=json.dumps(embed),
     )

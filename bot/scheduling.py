@@ -22,6 +22,7 @@ from bot.evaluations import EvaluationStore, Proposal
 from bot.jobs import JobQueue, NewJob, QueueFull
 from bot.lifecycle import ENDED
 from bot.outbox import NewPost, Outbox
+from bot.posts import ASKED
 from bot.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -38,6 +39,7 @@ class Happening:
     key: str
     proposal_id: int
     kind: str  # ChangeKind
+    block: int  # where it happened
 
 
 class Herald(Protocol):
@@ -146,12 +148,16 @@ class Scheduler:
         found: dict[int, list[Happening]] = {}
         for one in rows(
             self._database,
-            "SELECT id, key, proposal_id, kind FROM events "
+            "SELECT id, key, proposal_id, kind, block FROM events "
             "WHERE handled = 0 AND withdrawn_at IS NULL AND chain = ? ORDER BY id",
             [chain],
         ):
             happening = Happening(
-                id=one["id"], key=one["key"], proposal_id=one["proposal_id"], kind=one["kind"]
+                id=one["id"],
+                key=one["key"],
+                proposal_id=one["proposal_id"],
+                kind=one["kind"],
+                block=one["block"],
             )
             found.setdefault(happening.proposal_id, []).append(happening)
         return found
@@ -165,7 +171,9 @@ class Scheduler:
         if proposal.state == "unknown":
             return  # its state is asked for in one of the next steps
         predictions = [
-            one for one in self._store.history(proposal_id) if one.kind == JobKind.EVALUATION
+            one
+            for one in self._store.history(proposal_id)
+            if one.kind == JobKind.EVALUATION and one.reason != ASKED
         ]
         reason = reason_for(
             (happening.kind for happening in happenings),
@@ -175,8 +183,15 @@ class Scheduler:
         with self._database.atomic():
             if reason is not None:
                 last = [happening for happening in happenings if happening.kind == reason][-1]
-                prediction = predictions[-1].id if reason == "executed" else None
-                self._queue_job(proposal, reason, f"event:{last.key}", feeds, prediction)
+                order = self.order_for(proposal)
+                if reason == "executed":
+                    order = replace(
+                        order,
+                        kind=JobKind.SCORECARD,
+                        prediction=predictions[-1].id,
+                        block=last.block,
+                    )
+                self._queue_job(proposal, reason, f"event:{last.key}", feeds, order)
             for happening in happenings:
                 self._database.execute("UPDATE events SET handled = 1 WHERE id = ?", [happening.id])
 
@@ -186,12 +201,9 @@ class Scheduler:
         reason: str,
         key: str,
         feeds: Mapping[str, int],
-        prediction: int | None = None,
+        order: EvaluationOrder,
     ) -> None:
-        kind = JobKind.SCORECARD if prediction is not None else JobKind.EVALUATION
-        order = self.order_for(proposal, kind=kind)
-        if prediction is not None:
-            order = replace(order, prediction=prediction)
+        late = order.kind is JobKind.SCORECARD
         job = self._queue.add(
             NewJob(
                 key=key,
@@ -200,7 +212,7 @@ class Scheduler:
                 order=order,
                 proposal_id=proposal.id,
                 # A scorecard compares with what came after the execution: let it come.
-                delay=0.0 if prediction is None else self._settings.evaluation.scorecard_after,
+                delay=self._settings.evaluation.scorecard_after if late else 0.0,
             )
         )
         own = {feed: feeds[feed] for feed in self._feeds_of(proposal) if feed in feeds}
@@ -235,7 +247,8 @@ class Scheduler:
             due = every is not None and self._clock() - found["evaluated_at"] >= every
             if moved or due:
                 with self._database.atomic():
-                    self._queue_job(proposal, "moved", f"moved:{proposal.subject}:{block}", feeds)
+                    key = f"moved:{proposal.subject}:{block}"
+                    self._queue_job(proposal, "moved", key, feeds, self.order_for(proposal))
 
     def _is_followed(self, proposal: Proposal) -> bool:
         return any(

@@ -42,6 +42,16 @@ if TYPE_CHECKING:
         evaluate,
         open_state,
     )
+    from evaluator.evaluation.scorecard import (
+        Scorecard,
+        scorecard,
+    )
+    from evaluator.evaluation.scorecard_text import (
+        scorecard_json,
+        scorecard_markdown,
+        scorecard_sentence,
+        scorecard_verdict,
+    )
     from evaluator.governance.adapter import GovernorAdapter, open_governor
     from evaluator.governance.decoder import shared_decoder
     from evaluator.governance.proposal import Proposal, ProposalState
@@ -89,6 +99,13 @@ _HOMES = {
         "evaluate",
         "open_state",
     ),
+    "evaluator.evaluation.scorecard": ("Scorecard", "scorecard"),
+    "evaluator.evaluation.scorecard_text": (
+        "scorecard_json",
+        "scorecard_markdown",
+        "scorecard_sentence",
+        "scorecard_verdict",
+    ),
     "evaluator.governance.adapter": ("GovernorAdapter", "open_governor"),
     "evaluator.governance.decoder": ("shared_decoder",),
     "evaluator.governance.proposal": ("Proposal", "ProposalState"),
@@ -131,6 +148,7 @@ __all__ = [
     "RpcRateLimited",
     "RpcUnreachable",
     "Sandbox",
+    "Scorecard",
     "SeatrialError",
     "Silence",
     "Theme",
@@ -149,6 +167,11 @@ __all__ = [
     "redact_logs",
     "report_charts",
     "scenario_names",
+    "scorecard",
+    "scorecard_json",
+    "scorecard_markdown",
+    "scorecard_sentence",
+    "scorecard_verdict",
     "shared_decoder",
     "start_embedded",
     "to_embed",

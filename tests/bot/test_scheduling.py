@@ -189,6 +189,7 @@ def test_a_life_with_its_evaluations_and_posts(bench: Bench) -> None:
     job, posts = bench.conclude("SCORED")
     assert job.kind is JobKind.SCORECARD
     assert job.order.prediction == 5
+    assert job.order.block == bench.events  # where it was executed
     assert [post.kind for post in posts] == [PostKind.NEWS]
     assert bench.look(price=9000) == []
 

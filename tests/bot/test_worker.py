@@ -6,6 +6,7 @@ import asyncio
 import json
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -56,6 +57,18 @@ async def test_result_progress_and_urls_cross_the_border(
     assert seen["urls"] == ["http://user:rpcsecret123@localhost:1/"]
     assert "a-token-the-worker-must-not-see" not in json.dumps(seen["env"])
     assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_scorecards_prediction_reaches_the_worker(tmp_path: Path) -> None:
+    evaluator = SubprocessEvaluator(
+        EvaluationSettings(entry_point="toy_entry_points:judging"),
+        urls={},
+        work=tmp_path,
+        report=lambda evaluation: f"the report of evaluation {evaluation}",
+    )
+    order = replace(ORDER, kind=JobKind.SCORECARD, prediction=17, block=99)
+    result = await evaluator.evaluate(order, progress=lambda _: None)
+    assert result.report == "the report of evaluation 17"
 
 
 def test_the_environment_is_a_short_list() -> None:

@@ -72,3 +72,9 @@ def unlucky(*_: object) -> FinishedEvaluation:
 
 def faulty(*_: object) -> FinishedEvaluation:
     raise KeyError("a fault of ours")
+
+
+def judging(
+    order: EvaluationOrder, urls: tuple[str, ...], folder: Path, note: Note
+) -> FinishedEvaluation:
+    return _finished(report=(folder / "prediction.json").read_text())
