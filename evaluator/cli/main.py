@@ -14,6 +14,7 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 import evaluator
+from evaluator.chain.redaction import redact_logs
 from evaluator.cli import console, doctor, draft, evaluation, preparation, reports
 from evaluator.errors import SeatrialError
 
@@ -121,6 +122,7 @@ def _terminate(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG00
 def run() -> NoReturn:
     """Run `seatrial` as a program."""
     signal.signal(signal.SIGTERM, _terminate)
+    redact_logs()
     sys.exit(main(sys.argv[1:]))
 
 

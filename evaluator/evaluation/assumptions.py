@@ -49,6 +49,10 @@ def assumption_rows(battery: Battery, trials: Sequence[MarketTrial]) -> tuple[As
     ]
     for trial in trials:
         market = trial.reading.after or trial.reading.before
+        rows += [
+            AssumptionRow(name=f"reading {market.protocol}", value=text, why="could not be read")
+            for text in market.assumptions
+        ]
         for reserve in market.reserves:
             curve = reserve.liquidity
             rows.append(

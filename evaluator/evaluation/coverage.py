@@ -105,6 +105,9 @@ def _acted_on(change: ParameterChange, changes: Iterable[ParameterChange]) -> bo
     for follower, leader in _FOLLOWS.items():
         if name == follower:
             return any(c.asset == change.asset and c.name.startswith(leader) for c in changes)
+    if name.startswith("paused."):
+        # An action's own switch counts where the reserve's summary moved with it.
+        return any(c.asset == change.asset and c.name in ("paused", "frozen") for c in changes)
     return name.endswith(".label")
 
 

@@ -23,6 +23,8 @@ _MOST_HURT = 50  # positions listed
 _UNMOVED = 1e-6
 _DAY = 86_400.0
 _THIN_DAYS = 30.0
+# How calibrations call what an asset's price, or its ratio to its anchor, moves by.
+_VOLATILITIES = ("volatility now", "long-run volatility", "volatility of the ratio")
 
 
 def market_name(market: Market, others: Sequence[Market] = ()) -> str:
@@ -133,7 +135,7 @@ def calibration_rows(report: CalibrationReport, market: Market) -> tuple[Calibra
     for asset in report.assets:
         prior = asset.source is not ParameterSource.CALIBRATED
         days = (asset.last_timestamp - asset.first_timestamp) / _DAY
-        volatility = next((e.value for e in asset.estimates if e.name == "volatility"), None)
+        volatility = next((e.value for e in asset.estimates if e.name in _VOLATILITIES), None)
         rows.append(
             CalibrationRow(
                 asset=asset.symbol,
