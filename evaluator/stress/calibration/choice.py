@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ from evaluator.stress.calibration.report import ParameterEstimate
 
 FloatArray = NDArray[np.float64]
 
-_JUMPS = np.arange(4)  # jumps of one kind in a step that the density counts
+_MOST_JUMPS = 3  # of one kind in a step that the density counts
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -111,8 +112,11 @@ def _scores(estimate: MarketEstimate, i: int, factor: FactorEstimate) -> FloatAr
     merton = fit_normal_jumps(old.value, dt=dt)
     jumps = law.variance[i] * dt
     diffusive = np.maximum(variance - jumps, 0.2 * variance)
-    own = (law.intensity[i] * dt, law.mean[i], law.deviation[i])
-    common = (law.common_intensity * dt, law.common_mean[i], law.common_deviation[i])
+    kinds = [(law.intensity[i] * dt, law.mean[i], law.deviation[i])]
+    kinds += [
+        (law.common_intensity[c] * dt, law.common_mean[c, i], law.common_deviation[c, i])
+        for c in range(len(law.common_intensity))
+    ]
     t = fit_student_t(trained.residuals())
     scale = t["scale"] * np.sqrt(variance)
     return np.stack(
@@ -121,28 +125,29 @@ def _scores(estimate: MarketEstimate, i: int, factor: FactorEstimate) -> FloatAr
             _mixture(
                 x,
                 np.full(len(x), merton["sigma"] ** 2 * dt),
-                (merton["intensity"] * dt, merton["mean"], merton["deviation"]),
-                (0.0, 0.0, 0.0),
+                [(merton["intensity"] * dt, merton["mean"], merton["deviation"])],
             ),
-            _mixture(x, diffusive, own, common),
+            _mixture(x, diffusive, kinds),
             stats.t.logpdf(x, t["degrees"], scale=scale),
         ]
     )
 
 
 def _mixture(
-    x: FloatArray,
-    variance: FloatArray,
-    first: tuple[float, float, float],
-    second: tuple[float, float, float],
+    x: FloatArray, variance: FloatArray, kinds: Sequence[tuple[float, float, float]]
 ) -> FloatArray:
-    """Return the log density of a normal plus two kinds of Poisson jumps."""
+    """Return the log density of a normal plus Poisson jumps of several kinds.
+
+    A kind is the number expected in a step, mean and deviation of a size.
+    """
     density = np.zeros_like(x)
-    for m in _JUMPS:
-        for n in _JUMPS:
-            weight = stats.poisson.pmf(m, first[0]) * stats.poisson.pmf(n, second[0])
-            if weight > 0.0:
-                spread = variance + m * first[2] ** 2 + n * second[2] ** 2
-                centre = m * first[1] + n * second[1]
-                density += weight * stats.norm.pdf(x, loc=centre, scale=np.sqrt(spread))
+    for counts in product(range(_MOST_JUMPS + 1), repeat=len(kinds)):
+        weight = 1.0
+        centre, spread = 0.0, variance
+        for n, (expected, mean, deviation) in zip(counts, kinds, strict=True):
+            weight *= float(stats.poisson.pmf(n, expected))
+            centre += n * mean
+            spread = spread + n * deviation**2
+        if weight > 1e-12:
+            density += weight * stats.norm.pdf(x, loc=centre, scale=np.sqrt(spread))
     return np.asarray(np.log(np.maximum(density, 1e-300)))

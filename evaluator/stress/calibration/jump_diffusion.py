@@ -19,6 +19,8 @@ from evaluator.stress.processes.jump_diffusion import JumpDiffusion
 from evaluator.stress.processes.process import YEAR, Sampling
 from evaluator.stress.processes.variance import constant_variance
 
+_WITH_JUMPS = frozenset({"jump_diffusion", "bates"})
+
 NO_DRIFT = "the expected price is today's: a drift cannot be told from zero over such histories"
 
 
@@ -131,7 +133,7 @@ def fit_merton(
             intensity=intensity,
             mean=mean,
             deviation=deviation,
-            common_intensity=0.0,
+            common_intensity=np.zeros_like(estimate.jumps.common_intensity),
         ),
         pegs=estimate.peg_law,
         calibration=report(estimate, "merton", extra=extra),
@@ -155,12 +157,14 @@ def report(
     entries = []
     for i, f in enumerate(estimate.factors):
         law, error = estimate.jumps, float(estimate.jump_errors[i])
-        jumps = () if process != "jump_diffusion" else (
+        jumps = () if process not in _WITH_JUMPS else (
             _row("own jumps", law.intensity[i], error if error == error else None, "per year"),
             _row("mean own jump", law.mean[i], None, "log"),
             _row("deviation of own jumps", law.deviation[i], None, "log"),
-            _row("mean market-wide jump", law.common_mean[i], None, "log"),
-            _row("deviation of market-wide jumps", law.common_deviation[i], None, "log"),
+            _row("mean market-wide jump", law.common_mean[0, i], None, "log"),
+            _row("mean crash (prior)", law.common_mean[1, i], None, "log"),
+            _row("deviation of crashes (prior)", law.common_deviation[1, i], None, "log"),
+            _row("deviation of market-wide jumps", law.common_deviation[0, i], None, "log"),
         )  # fmt: skip
         r = f.returns
         entries.append(
@@ -193,12 +197,13 @@ def report(
         (
             _row(
                 "market-wide jumps",
-                estimate.jumps.common_intensity,
+                estimate.jumps.common_intensity[0],
                 estimate.common_error,
                 "per year",
             ),
+            _row("crashes (prior)", estimate.jumps.common_intensity[1], None, "per year"),
         )
-        if process == "jump_diffusion"
+        if process in _WITH_JUMPS
         else ()
     )
     return CalibrationReport(

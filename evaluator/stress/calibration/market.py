@@ -44,9 +44,9 @@ class MarketEstimate:
     pegs: tuple[PegEstimate, ...]  # K
     correlation: FloatArray  # shape (F, F); of returns over their filtered deviations
     correlation_reason: str  # which pairs were measured
-    jumps: JumpLaw  # over F + K nodes
+    jumps: JumpLaw  # over F + K nodes; common kinds: market-wide jumps, then crashes
     jump_errors: FloatArray  # shape (F + K,); standard error of own intensity, NaN for a prior
-    common_error: float | None  # standard error of common_intensity, None for the prior
+    common_error: float | None  # standard error of market-wide jumps per year, None for the prior
     jump_reason: str  # how common events were found, or why the prior was taken
 
     @property
@@ -205,14 +205,24 @@ def _jumps(
     shrink = float(np.sqrt(min(1.0, priors.COMMON_INTENSITY / intensity)))
     own = [_own_jumps(f, slots if measured else slots[:0]) for f in factors]
     common = [_common_sizes(f, slots if measured else slots[:0], shrink) for f in factors]
+    laws: list[priors.FreePrior | priors.PegPrior] = [f.prior for f in factors]
+    laws += [p.prior for p in pegs]
     law = JumpLaw(
         intensity=np.array([o[0] for o in own] + [p.jump_intensity for p in pegs]),
         mean=np.array([o[1] for o in own] + [p.jump_mean for p in pegs]),
         deviation=np.array([o[2] for o in own] + [p.jump_deviation for p in pegs]),
-        common_intensity=float(intensity),
-        common_mean=np.array([c[0] for c in common] + [p.prior.common_mean * shrink for p in pegs]),
+        common_intensity=np.array([intensity, priors.CRASH_INTENSITY]),
+        common_mean=np.array(
+            [
+                [c[0] for c in common] + [p.prior.common_mean * shrink for p in pegs],
+                [x.crash_mean for x in laws],
+            ]
+        ),
         common_deviation=np.array(
-            [c[1] for c in common] + [p.prior.common_deviation * shrink for p in pegs]
+            [
+                [c[1] for c in common] + [p.prior.common_deviation * shrink for p in pegs],
+                [x.crash_deviation for x in laws],
+            ]
         ),
         common_correlation=priors.COMMON_CORRELATION,
     )

@@ -1,8 +1,11 @@
 """Stated fallbacks per asset class, used where prices are too few to estimate.
 
 Free assets: volatilities are rounded up from what hourly prices of 2020 and
-2021 realised; market-wide events (twelve-hour moves such as 2020-03-12,
-2021-05-19) come a few times a year and strike smaller coins harder. Pegs: a
+2021 realised; market-wide routs come a few times a year and strike smaller
+coins harder. Crashes are rarer than any history is long, so their prior is never
+replaced: once in three years on average, a third of ETH's price at once. Of days
+before 2020, six of BTC in nine years and four of ETH in four were worse than
+-25%, so this is not read off the crashes of 2020 and 2021. Pegs: a
 half-life and a noise of calm months, and a depeg every other year of the size
 of the milder ones on record (stETH and USDC lost about 6% and 12% at worst).
 They are assumptions, not estimates, and every report says where they are used.
@@ -25,6 +28,8 @@ class FreePrior:
     jump_deviation: float  # standard deviation of an own jump's logarithm
     common_mean: float  # of a market-wide jump's logarithm
     common_deviation: float  # standard deviation of a market-wide jump's logarithm
+    crash_mean: float  # of a crash's logarithm
+    crash_deviation: float  # standard deviation of a crash's logarithm
     market_loading: float  # correlation with the market factor; two assets' is the product
 
 
@@ -39,9 +44,12 @@ class PegPrior:
     jump_deviation: float  # standard deviation of a depeg's logarithm
     common_mean: float  # of what a market-wide event does to the ratio's logarithm
     common_deviation: float  # its standard deviation
+    crash_mean: float  # of what a crash does to the ratio's logarithm
+    crash_deviation: float  # its standard deviation
 
 
 COMMON_INTENSITY = 6.0  # market-wide events per year
+CRASH_INTENSITY = 0.33  # crashes per year
 COMMON_CORRELATION = 0.8  # of two assets' sizes in one market-wide event
 
 _FREE = {
@@ -52,6 +60,8 @@ _FREE = {
         jump_deviation=0.05,
         common_mean=-0.10,
         common_deviation=0.08,
+        crash_mean=-0.35,
+        crash_deviation=0.15,
         market_loading=0.92,
     ),
     AssetClass.BTC: FreePrior(
@@ -61,6 +71,8 @@ _FREE = {
         jump_deviation=0.04,
         common_mean=-0.08,
         common_deviation=0.07,
+        crash_mean=-0.28,
+        crash_deviation=0.15,
         market_loading=0.88,
     ),
     AssetClass.LARGE_ALT: FreePrior(
@@ -70,6 +82,8 @@ _FREE = {
         jump_deviation=0.08,
         common_mean=-0.13,
         common_deviation=0.10,
+        crash_mean=-0.42,
+        crash_deviation=0.18,
         market_loading=0.80,
     ),
     AssetClass.SMALL_ALT: FreePrior(
@@ -79,6 +93,8 @@ _FREE = {
         jump_deviation=0.12,
         common_mean=-0.15,
         common_deviation=0.12,
+        crash_mean=-0.50,
+        crash_deviation=0.20,
         market_loading=0.70,
     ),
 }
@@ -89,6 +105,8 @@ _FIAT = FreePrior(
     jump_deviation=0.0,
     common_mean=0.0,
     common_deviation=0.0,
+    crash_mean=0.0,
+    crash_deviation=0.0,
     market_loading=0.0,
 )
 
@@ -101,6 +119,8 @@ _STABLE = PegPrior(
     jump_deviation=0.05,
     common_mean=0.0,
     common_deviation=0.003,
+    crash_mean=0.0,
+    crash_deviation=0.01,
 )
 _STAKED = PegPrior(
     reversion=50.6,
@@ -110,6 +130,8 @@ _STAKED = PegPrior(
     jump_deviation=0.02,
     common_mean=-0.005,
     common_deviation=0.005,
+    crash_mean=-0.02,
+    crash_deviation=0.02,
 )
 _WRAPPED = PegPrior(
     reversion=253.0,
@@ -119,6 +141,8 @@ _WRAPPED = PegPrior(
     jump_deviation=0.02,
     common_mean=0.0,
     common_deviation=0.002,
+    crash_mean=0.0,
+    crash_deviation=0.005,
 )
 
 

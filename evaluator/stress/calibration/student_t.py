@@ -17,7 +17,7 @@ from evaluator.stress.processes.process import FloatArray, Sampling
 from evaluator.stress.processes.student_t import StudentT
 
 _PRIOR_DEGREES = 4.0  # of freedom, of hourly returns over their deviation
-_FEWEST_DEGREES = 2.5  # below, the variance is all tail
+_FEWEST_DEGREES = 3.0  # below, unit variance leaves hardly anything but the tail
 _STRESS_SHARE = 0.05  # of steps
 _PRIOR_STRESS = 0.5  # of what is missing to correlation 1 that stress takes away
 _FEWEST_ROWS = 500
@@ -181,7 +181,7 @@ def _stress_correlation(
 ) -> tuple[FloatArray, str]:
     calm = estimate.correlation
     stress = np.asarray(calm + _PRIOR_STRESS * (1.0 - calm))
-    fiat = np.array([f.asset_class is None for f in estimate.factors])
+    fiat = np.array([f.asset_class is None for f in estimate.factors], dtype=bool)
     stress[fiat, :] = calm[fiat, :]
     stress[:, fiat] = calm[:, fiat]
     scores = _scores(estimate, fits)

@@ -38,6 +38,8 @@ def nearest_correlation(matrix: FloatArray) -> FloatArray:
     restored (Rebonato and Jäckel 1999); entries are rounded to 1e-8, far below
     their standard errors, so that they do not carry a machine's last bits.
     """
+    if not matrix.size:
+        return np.zeros((0, 0))
     values, vectors = np.linalg.eigh(0.5 * (matrix + matrix.T))
     if values[0] < 1e-6:
         matrix = (vectors * np.maximum(values, 1e-6)) @ vectors.T

@@ -11,7 +11,8 @@ from evaluator.errors import ConfigurationError
 from evaluator.stress.processes import arithmetic, philox
 from evaluator.stress.processes.process import YEAR, FloatArray
 
-_STREAM = 1  # of the events of the market; node n has stream _STREAM + 1 + n
+_OWN_STREAM = 1  # of the first node's own events; node n has _OWN_STREAM + n
+_COMMON_STREAM = 1 << 23  # of the first kind of common events; kind c has _COMMON_STREAM + c
 _SIZES = 1 << 20  # index from which a stream's numbers are sizes, not arrival times
 
 
@@ -20,22 +21,23 @@ class JumpLaw:
     """Compound Poisson jumps in the logarithm of N nodes (Merton 1976).
 
     A common event strikes every node at once with sizes correlated by
-    `common_correlation`; an own event strikes one node. Sizes are normal. For a
-    pegged node a jump moves the ratio to its anchor, which then reverts.
+    `common_correlation`; there may be several kinds (the usual rout, the rare
+    crash). An own event strikes one node. Sizes are normal. For a pegged node a
+    jump moves the ratio to its anchor, which then reverts.
     """
 
     intensity: FloatArray  # shape (N,); own events per year
     mean: FloatArray  # shape (N,); of an own jump's logarithm
     deviation: FloatArray  # shape (N,); standard deviation of an own jump's logarithm
-    common_intensity: float  # common events per year
-    common_mean: FloatArray  # shape (N,); of a common jump's logarithm
-    common_deviation: FloatArray  # shape (N,); standard deviation of a common jump's logarithm
+    common_intensity: FloatArray  # shape (C,); common events of each kind per year
+    common_mean: FloatArray  # shape (C, N); of a common jump's logarithm
+    common_deviation: FloatArray  # shape (C, N); standard deviation of a common jump's logarithm
     common_correlation: float  # of two nodes' sizes in one common event, 0 to 1
 
     def __post_init__(self) -> None:
         """Raise ConfigurationError for negative rates or deviations."""
-        positive = (self.intensity, self.deviation, self.common_deviation)
-        if any(np.any(~(x >= 0.0)) for x in positive) or not self.common_intensity >= 0.0:
+        positive = (self.intensity, self.deviation, self.common_intensity, self.common_deviation)
+        if any(np.any(~(x >= 0.0)) for x in positive):
             raise ConfigurationError("jump intensities and deviations must be 0 or more")
         if not 0.0 <= self.common_correlation <= 1.0:
             raise ConfigurationError(
@@ -47,21 +49,20 @@ class JumpLaw:
         """Expected growth per year that jumps add to each price, shape (N,)."""
         own = self.intensity * np.expm1(self.mean + 0.5 * self.deviation**2)
         common = np.expm1(self.common_mean + 0.5 * self.common_deviation**2)
-        return np.asarray(own + self.common_intensity * common)
+        return np.asarray(own + self.common_intensity @ common)
 
     @property
     def variance(self) -> FloatArray:
         """Variance per year that jumps add to each logarithm, shape (N,)."""
         own = self.intensity * (self.mean**2 + self.deviation**2)
-        return np.asarray(
-            own + self.common_intensity * (self.common_mean**2 + self.common_deviation**2)
-        )
+        common = self.common_mean**2 + self.common_deviation**2
+        return np.asarray(own + self.common_intensity @ common)
 
     def of_pegs_only(self, free: int) -> JumpLaw:
         """Return the law with which the first `free` nodes never jump and others only depeg."""
         own = self.intensity.copy()
         own[:free] = 0.0
-        return replace(self, intensity=own, common_intensity=0.0)
+        return replace(self, intensity=own, common_intensity=np.zeros_like(self.common_intensity))
 
     def add(
         self, increments: FloatArray, *, seed: int, first: int, step: float, antithetic: bool
@@ -91,9 +92,9 @@ def no_jumps(nodes: int) -> JumpLaw:
         intensity=zero,
         mean=zero,
         deviation=zero,
-        common_intensity=0.0,
-        common_mean=zero,
-        common_deviation=zero,
+        common_intensity=np.zeros(0),
+        common_mean=np.zeros((0, nodes)),
+        common_deviation=np.zeros((0, nodes)),
         common_correlation=0.0,
     )
 
@@ -107,7 +108,7 @@ def _add_jumps(
     intensity: FloatArray,
     mean: FloatArray,
     deviation: FloatArray,
-    common_intensity: float,
+    common_intensity: FloatArray,
     common_mean: FloatArray,
     common_deviation: FloatArray,
     shared: float,
@@ -123,21 +124,23 @@ def _add_jumps(
             # The pair shares arrival times; sizes mirror about their means.
             sign = 1.0 - 2.0 * (path & 1)
             path >>= 1
-        if common_intensity > 0.0:
+        for c in range(common_intensity.shape[0]):
+            if common_intensity[c] <= 0.0:
+                continue
             t = 0.0
             event = 0
             while True:
-                u, _ = philox.uniform_pair(key, path, _STREAM, event)
-                t -= arithmetic.log(u) / common_intensity
+                u, _ = philox.uniform_pair(key, path, _COMMON_STREAM + c, event)
+                t -= arithmetic.log(u) / common_intensity[c]
                 if t >= horizon:
                     break
                 s = min(int(t / dt), steps - 1)
                 base = _SIZES + event * (nodes + 1)
-                market, _ = philox.normal_pair(key, path, _STREAM, base)
+                market, _ = philox.normal_pair(key, path, _COMMON_STREAM + c, base)
                 for n in range(nodes):
-                    own, _ = philox.normal_pair(key, path, _STREAM, base + 1 + n)
+                    own, _ = philox.normal_pair(key, path, _COMMON_STREAM + c, base + 1 + n)
                     z = sign * (shared * market + alone * own)
-                    out[r, n, s] += common_mean[n] + common_deviation[n] * z
+                    out[r, n, s] += common_mean[c, n] + common_deviation[c, n] * z
                 event += 1
         for n in range(nodes):
             if intensity[n] <= 0.0:
@@ -145,11 +148,11 @@ def _add_jumps(
             t = 0.0
             event = 0
             while True:
-                u, _ = philox.uniform_pair(key, path, _STREAM + 1 + n, event)
+                u, _ = philox.uniform_pair(key, path, _OWN_STREAM + n, event)
                 t -= arithmetic.log(u) / intensity[n]
                 if t >= horizon:
                     break
                 s = min(int(t / dt), steps - 1)
-                z, _ = philox.normal_pair(key, path, _STREAM + 1 + n, _SIZES + event)
+                z, _ = philox.normal_pair(key, path, _OWN_STREAM + n, _SIZES + event)
                 out[r, n, s] += mean[n] + sign * deviation[n] * z
                 event += 1

@@ -81,7 +81,9 @@ class StudentT:
         free = len(self.tree.free)
         growth = (self.drift - self.jumps.compensator[:free]) * self.step / YEAR
         long_run = self.variance.volatility**2 * self.step / YEAR
-        maps = np.stack([marginal_map(self.degrees, float(d)) for d in self.marginal_degrees])
+        maps = np.zeros((free, _GRID))
+        for f in range(free):
+            maps[f] = marginal_map(self.degrees, float(self.marginal_degrees[f]))
         limit = float(stats.chi2.ppf(self.stress_share, self.degrees))
         key = philox.stream_key(seed)
 

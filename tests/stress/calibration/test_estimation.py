@@ -65,9 +65,9 @@ def year() -> tuple[PriceHistory, ...]:
         intensity=np.zeros(2),
         mean=np.zeros(2),
         deviation=np.zeros(2),
-        common_intensity=30.0,
-        common_mean=np.array([-0.10, -0.08]),
-        common_deviation=np.array([0.02, 0.02]),
+        common_intensity=np.array([30.0]),
+        common_mean=np.array([[-0.10, -0.08]]),
+        common_deviation=np.array([[0.02, 0.02]]),
         common_correlation=0.8,
     )
     process = geometric_brownian_motion(
@@ -211,9 +211,9 @@ def test_a_market_is_recovered(year):
     assert estimate.tree.free == ("ETH", "BTC", "LINK")
     assert estimate.correlation[0, 1] == pytest.approx(0.7, abs=0.03)
     assert estimate.common_error is not None
-    assert abs(estimate.jumps.common_intensity - 30.0) < 4.0 * estimate.common_error
-    assert estimate.jumps.common_mean[0] == pytest.approx(-0.10, abs=0.02)
-    assert estimate.diffusive_variance.volatility[0] == pytest.approx(0.8, abs=0.08)
+    assert abs(estimate.jumps.common_intensity[0] - 30.0) < 4.0 * estimate.common_error
+    assert estimate.jumps.common_mean[0, 0] == pytest.approx(-0.10, abs=0.02)
+    assert estimate.diffusive_variance.volatility[0] == pytest.approx(0.8, abs=0.1)
     peg = estimate.pegs[estimate.tree.pegged.index("wstETH")]
     assert peg.source is ParameterSource.CALIBRATED
     assert abs(peg.reversion - -np.log(0.98) * 8760) < 4.0 * peg.reversion_error
@@ -356,6 +356,16 @@ def test_every_registered_process_fits_and_simulates(name, year):
     else:
         prior = process_by_name(name)(ASSETS, [], step=float(HOUR))
         assert set(prior.calibration.priors) >= {"ETH", "BTC", "LINK"}
+
+
+@pytest.mark.parametrize("name", sorted({*process_names()} - {"stationary_bootstrap"}))
+def test_a_market_of_stable_coins_alone_has_no_free_factor_and_still_runs(name):
+    fitted = process_by_name(name)(
+        [asset("USDC", AssetClass.STABLE), asset("DAI", AssetClass.STABLE)], [], step=float(HOUR)
+    )
+    paths = fitted.paths(seed=0, first=0, count=10, steps=5)
+    assert paths.shape == (10, 6, 2)
+    assert np.all(np.abs(np.log(paths)) < 0.3)
 
 
 def test_an_unknown_process_is_named_with_those_there_are():

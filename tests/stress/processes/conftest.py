@@ -56,7 +56,9 @@ def build(name: str) -> PriceProcess:
     if name == "jump_diffusion":
         return prior
     if name == "gbm":
-        calm = replace(prior.jumps, intensity=prior.jumps.intensity * 0.0, common_intensity=0.0)
+        calm = replace(
+            prior.jumps, intensity=prior.jumps.intensity * 0.0, common_intensity=np.zeros(2)
+        )
         return replace(prior, name=name, jumps=calm)
     variance = prior.variance.volatility**2
     if name == "bates":

@@ -96,9 +96,9 @@ def test_merton_puts(seed):
 def test_common_jumps_alone_price_the_same_puts(seed):
     common = replace(
         no_jumps(1),
-        common_intensity=4.0,
-        common_mean=np.array([-0.1]),
-        common_deviation=np.array([0.2]),
+        common_intensity=np.array([1.5, 2.5]),
+        common_mean=np.array([[-0.1], [-0.1]]),
+        common_deviation=np.array([[0.2], [0.2]]),
         common_correlation=0.7,
     )
     process = geometric_brownian_motion(
