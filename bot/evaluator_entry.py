@@ -14,7 +14,10 @@ from evaluator import (
     ConfigurationError,
     EvaluationRequest,
     Theme,
+    draft,
     evaluate,
+    open_state,
+    read_markets,
     read_report,
     report_charts,
     scorecard,
@@ -29,7 +32,8 @@ from evaluator import (
 )
 
 NOTES_APART = 0.5  # seconds between two notes of progress within a stage
-DARK = "survival-dark"  # the chart that the embed shows
+# The charts that a message on Discord shows, by the name of the chart.
+DARK = {"survival": "survival-dark", "loss_exceedance": "loss_exceedance-dark"}
 
 
 class _Told:
@@ -72,32 +76,20 @@ def run(
     """Carry out an order; see `bot.evaluation.EntryPoint`. Raises the SeatrialError tree."""
     if order.kind is JobKind.SCORECARD and isinstance(order.block, int):
         return _scorecard(order.block, urls, folder, _Told(note))
-    if order.kind is not JobKind.EVALUATION or order.governor is None or order.proposal is None:
-        raise ConfigurationError(
-            f"this evaluator cannot carry out an order for a {order.kind}: it evaluates proposals "
-            "that were submitted to a governor"
-        )
-    request = EvaluationRequest(
-        governor=order.governor,
-        proposal_id=int(order.proposal),
-        urls=urls,
-        block=order.block,
-        paths=order.paths,
-        seed=order.seed,
-        policy=Path(order.policy) if order.policy else None,
-        scenario=order.scenario,
-        out=folder,
-    )
     told = _Told(note)
+    request = _request(order, urls, folder, told)
     evaluation = evaluate(request, told)
     told.stage("report", "drawing the charts")
     report = evaluation.report
     charts: dict[str, bytes] = {}
     for name, chart in report_charts(report):
         charts[name] = to_png(chart, Theme.LIGHT)
-        if chart.name == "survival" and DARK not in charts:
-            charts[DARK] = to_png(chart, Theme.DARK)
-    image = f"attachment://{DARK}.png" if DARK in charts else None
+        # The worst market's charts come first; a message shows one of each kind.
+        dark = DARK.get(chart.name)
+        if dark is not None and dark not in charts:
+            charts[dark] = to_png(chart, Theme.DARK)
+    shown = DARK["survival"]
+    image = f"attachment://{shown}.png" if shown in charts else None
     return FinishedEvaluation(
         verdict=report.headline.verdict,
         headline=f"{report.headline.sentence}. {report.headline.reason}.",
@@ -128,3 +120,47 @@ def _scorecard(
         markdown=scorecard_markdown(found),
         embed=json.dumps(embed),
     )
+
+
+def _request(
+    order: EvaluationOrder, urls: tuple[str, ...], folder: Path, told: _Told
+) -> EvaluationRequest:
+    """Return what the evaluator is asked; a draft is written to a file first."""
+    file: Path | None = None
+    if order.kind is JobKind.DRAFT and order.draft is not None:
+        file = _drafted(order, urls, folder, told)
+    elif order.kind is not JobKind.EVALUATION or order.governor is None or order.proposal is None:
+        raise ConfigurationError(
+            f"this evaluator cannot carry out an order for a {order.kind}: it evaluates proposals "
+            "that were submitted to a governor, and drafts"
+        )
+    return EvaluationRequest(
+        governor=order.governor,
+        proposal_id=int(order.proposal) if file is None and order.proposal is not None else None,
+        file=file,
+        urls=urls,
+        block=order.block,
+        paths=order.paths,
+        seed=order.seed,
+        policy=Path(order.policy) if order.policy else None,
+        scenario=order.scenario,
+        out=folder,
+    )
+
+
+def _drafted(order: EvaluationOrder, urls: tuple[str, ...], folder: Path, told: _Told) -> Path:
+    """Write the proposal file that a draft's parameter and value come to; return where it is."""
+    wanted = order.draft or {}
+    request = EvaluationRequest(governor=order.governor, urls=urls, block=order.block, out=folder)
+    with open_state(request, told) as state:
+        markets = read_markets(state, tuple(wanted.get("markets", ())), told)
+        told.stage("draft", "writing and trying the calls")
+        made = draft(
+            state,
+            markets,
+            [f"{wanted['parameter']}={wanted['value']}"],
+            governor=order.governor,
+        )
+    path = folder / "draft.json"
+    made.write(path)
+    return path

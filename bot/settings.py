@@ -136,6 +136,7 @@ class GovernorSettings(_Section):
     name: Annotated[str, Field(min_length=1, max_length=60)]  # shown to people
     start_block: Annotated[int, Field(ge=0)] | None = None  # None: from the first head seen
     feeds: tuple[Address, ...] = ()  # aggregators whose move means "state moved"
+    markets: tuple[Address, ...] = ()  # pools or comptrollers that drafts may change
     forum_topics: dict[str, Count] = Field(default_factory=dict)  # proposal id -> topic id
     category: Count | None = None  # Discourse category, None: the one of [discourse]
 

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         evaluate,
         open_state,
     )
+    from evaluator.evaluation.drafting import draft, read_markets
     from evaluator.evaluation.scorecard import (
         Scorecard,
         scorecard,
@@ -106,6 +107,7 @@ _HOMES = {
         "scorecard_sentence",
         "scorecard_verdict",
     ),
+    "evaluator.evaluation.drafting": ("draft", "read_markets"),
     "evaluator.governance.adapter": ("GovernorAdapter", "open_governor"),
     "evaluator.governance.decoder": ("shared_decoder",),
     "evaluator.governance.proposal": ("Proposal", "ProposalState"),
@@ -155,6 +157,7 @@ __all__ = [
     "VerdictKind",
     "WrongChain",
     "comparison_table",
+    "draft",
     "evaluate",
     "open_governor",
     "open_state",
@@ -162,6 +165,7 @@ __all__ = [
     "propose_collateral_factor_cut",
     "propose_weth_threshold_cut",
     "read_manifest",
+    "read_markets",
     "read_report",
     "redact",
     "redact_logs",

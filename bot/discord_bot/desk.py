@@ -291,7 +291,11 @@ class Desk:
             chain=chain.name,
             chain_id=chain.chain_id,
             governor=governor.address,
-            draft={"parameter": parameter, "value": value},
+            draft={
+                "parameter": parameter,
+                "value": value,
+                "markets": list(governor.markets),
+            },
             paths=evaluation.paths,
             seed=evaluation.seed,
             policy=str(evaluation.policy) if evaluation.policy else None,
