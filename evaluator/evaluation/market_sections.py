@@ -13,9 +13,18 @@ from evaluator.market import Family, Market, Parameter, ParameterChange
 from evaluator.market.health import debt_value
 from evaluator.protocols.hurt import HurtPosition
 from evaluator.report.model import ParameterRow
-from evaluator.report.odds import CalibrationRow, HurtRow, HurtSection
+from evaluator.report.odds import (
+    CalibrationRow,
+    Curves,
+    HurtRow,
+    HurtSection,
+    LiquidationMap,
+    SafeValueRow,
+    Series,
+)
 from evaluator.stress.calibration.report import CalibrationReport, ParameterSource
-from evaluator.verdict.evidence import CalibrationEvidence
+from evaluator.stress.ladder import ladders
+from evaluator.verdict.evidence import CalibrationEvidence, SafeValueEvidence
 
 _FAMILY_NAMES = {Family.AAVE_V3: "Aave V3", Family.COMPOUND_V2: "Compound V2 family"}
 _MOST_HURT = 50  # positions listed
@@ -149,6 +158,47 @@ def calibration_rows(report: CalibrationReport, market: Market) -> tuple[Calibra
             )
         )
     return tuple(rows)
+
+
+def liquidation_maps(before: Market, after: Market) -> tuple[LiquidationMap, ...]:
+    """Return what becomes liquidatable as prices fall, today and after, asset by asset."""
+    falls = {one.assets: one for one in ladders(after)}
+    maps = []
+    for today in ladders(before):
+        later = falls.get(today.assets)
+        if later is None or not (today.liquidatable_debt[-1] or later.liquidatable_debt[-1]):
+            continue
+        maps.append(
+            LiquidationMap(
+                asset=today.assets[0] if len(today.assets) == 1 else "all volatile assets",
+                curves=Curves(
+                    x=tuple(today.drop.tolist()),
+                    series=(
+                        Series(name="today", value=tuple(today.liquidatable_debt.tolist())),
+                        Series(name="after", value=tuple(later.liquidatable_debt.tolist())),
+                    ),
+                    level=None,
+                ),
+            )
+        )
+    return tuple(maps)
+
+
+def safe_value_rows(values: Sequence[SafeValueEvidence]) -> tuple[SafeValueRow, ...]:
+    """Return safe values as the report keeps them."""
+    return tuple(
+        SafeValueRow(
+            path=v.path,
+            label=v.label,
+            unit=v.unit,
+            today=v.today,
+            proposed=v.proposed,
+            safe=v.safe,
+            confidence=v.confidence,
+            beyond=v.beyond,
+        )
+        for v in values
+    )
 
 
 def calibration_evidence(

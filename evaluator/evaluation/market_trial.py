@@ -12,8 +12,10 @@ from evaluator.evaluation.market_sections import (
     calibration_evidence,
     calibration_rows,
     hurt_section,
+    liquidation_maps,
     market_name,
     reserves_usd,
+    safe_value_rows,
     unchanged,
     usd,
 )
@@ -21,7 +23,7 @@ from evaluator.evaluation.measurement import Measurement, Reading
 from evaluator.evaluation.odds import loss_exceedance
 from evaluator.evaluation.request import EvaluationRequest, Progress
 from evaluator.evaluation.state import State
-from evaluator.evaluation.stressing import Flag, Stressed, stress
+from evaluator.evaluation.stressing import Flag, Stressed, safe_values, stress
 from evaluator.report.odds import MarketSection
 from evaluator.stress.battery import Battery
 from evaluator.verdict.evidence import MarketEvidence
@@ -94,6 +96,13 @@ def try_market(
         with contextlib.suppress(IncompleteState, UnknownProtocol):
             paths = replayed(reading, stressed, state.sandbox, seed=request.seed, progress=progress)
             conformance = together(conformance, paths)
+    safe = (
+        None
+        if request.scenario is not None
+        else safe_values(
+            reading, stressed, seed=request.seed, progress=progress, cancelled=cancelled
+        )
+    )
     return MarketTrial(
         reading=reading,
         section=section.model_copy(
@@ -103,6 +112,8 @@ def try_market(
                 "survival": odds.survival(),
                 "loss_exceedance": loss_exceedance(stressed.pair, stressed.battery),
                 "scenarios": stressed.scenarios or None,
+                "liquidation_maps": liquidation_maps(before, after),
+                "safe_values": None if safe is None else safe_value_rows(safe),
                 "conformance": conformance,
                 "calibration": calibration_rows(calibration, after),
             }
@@ -114,6 +125,7 @@ def try_market(
             odds=odds.evidence(),
             calibrations=calibration_evidence(calibration, after),
             conformance_error=conformance.largest_error,
+            safe_values=safe,
         ),
         stressed=stressed,
     )
