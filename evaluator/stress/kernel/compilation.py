@@ -45,19 +45,30 @@ def _keep_compiled_code() -> bool:
 _CACHE = _keep_compiled_code()
 
 
+# Wrappers for callers in Python and C would double the time it takes to compile.
+_INNER = {
+    "error_model": "numpy",
+    "_nrt": False,
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+}
+
+
 def entry(function: Callable[P, R]) -> Callable[P, R]:
     """Compile a function that Python calls; it runs without the GIL."""
-    compiled = numba.njit(error_model="numpy", nogil=True, cache=_CACHE, _nrt=False)(function)  # type: ignore[call-overload]
+    compiled = numba.njit(  # type: ignore[call-overload]
+        error_model="numpy", nogil=True, cache=_CACHE, _nrt=False, no_cfunc_wrapper=True
+    )(function)
     return cast(Callable[P, R], compiled)
 
 
 def inlined(function: Callable[P, R]) -> Callable[P, R]:
     """Compile a function into whatever compiled function calls it."""
-    compiled = numba.njit(error_model="numpy", forceinline=True, _nrt=False)(function)  # type: ignore[call-overload]
+    compiled = numba.njit(forceinline=True, **_INNER)(function)  # type: ignore[call-overload]
     return cast(Callable[P, R], compiled)
 
 
 def called(function: Callable[P, R]) -> Callable[P, R]:
     """Compile a function that compiled functions call and that is not copied into them."""
-    compiled = numba.njit(error_model="numpy", _nrt=False)(function)  # type: ignore[call-overload]
+    compiled = numba.njit(**_INNER)(function)  # type: ignore[call-overload]
     return cast(Callable[P, R], compiled)
