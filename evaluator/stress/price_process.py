@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.metadata import entry_points
 from typing import Protocol, cast
 
 from evaluator.errors import ConfigurationError
 from evaluator.market import Asset, PriceHistory
+from evaluator.stress.calibration.choice import held_out
 from evaluator.stress.calibration.jump_diffusion import fit_jump_diffusion
 from evaluator.stress.calibration.report import (
     AssetCalibration,
@@ -31,6 +33,7 @@ __all__ = [
     "ProcessFit",
     "Sampling",
     "default_process",
+    "fit_best",
     "process_by_name",
     "process_names",
 ]
@@ -93,3 +96,21 @@ def default_process(
     `calibration` of the result says which and why.
     """
     return fit_jump_diffusion(assets, histories, step=step, sampling=sampling)
+
+
+def fit_best(
+    assets: Sequence[Asset],
+    histories: Sequence[PriceHistory],
+    *,
+    step: float,
+    sampling: Sampling = Sampling.PSEUDO,
+) -> PriceProcess:
+    """Return the process that best predicts the last quarter of the prices, fitted to them all.
+
+    Registered as `best`; `calibration.held_out` has every candidate's score.
+    Raises CalibrationError when there are too few prices to hold any out.
+    """
+    found = held_out(assets, histories, step=step)
+    process = process_by_name(found.best)(assets, histories, step=step, sampling=sampling)
+    report = replace(process.calibration, held_out=found.estimates())
+    return replace(process, calibration=report)  # type: ignore[type-var]

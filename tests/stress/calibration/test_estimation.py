@@ -339,6 +339,7 @@ def test_model_choice_prefers_the_law_that_made_the_prices():
     [
         pytest.param(n, marks=pytest.mark.slow) if n in {"regime_switching", "merton"} else n
         for n in process_names()
+        if n != "best"
     ],
 )
 def test_every_registered_process_fits_and_simulates(name, year):
@@ -358,7 +359,17 @@ def test_every_registered_process_fits_and_simulates(name, year):
         assert set(prior.calibration.priors) >= {"ETH", "BTC", "LINK"}
 
 
-@pytest.mark.parametrize("name", sorted({*process_names()} - {"stationary_bootstrap"}))
+@pytest.mark.slow
+def test_the_best_process_shows_every_candidates_score(year):
+    fitted = process_by_name("best")(ASSETS, year, step=float(HOUR))
+    scores = {e.name: e.value for e in fitted.calibration.held_out}
+    assert set(scores) == {"gbm", "merton", "jump_diffusion", "t_copula"}
+    assert fitted.name == max(scores, key=lambda n: scores[n])
+    with pytest.raises(CalibrationError, match="no history"):
+        process_by_name("best")(ASSETS, [], step=float(HOUR))
+
+
+@pytest.mark.parametrize("name", sorted({*process_names()} - {"stationary_bootstrap", "best"}))
 def test_a_market_of_stable_coins_alone_has_no_free_factor_and_still_runs(name):
     fitted = process_by_name(name)(
         [asset("USDC", AssetClass.STABLE), asset("DAI", AssetClass.STABLE)], [], step=float(HOUR)
