@@ -26,13 +26,15 @@ from bot.settings import DiscordSettings
 
 log = logging.getLogger(__name__)
 
+API = "/api/v10"
 LONGEST_WAIT = 60.0  # seconds a request may wait for a rate limit before it is given back
 
 
 def use_service(settings: DiscordSettings) -> None:
     """Point discord.py at the service of the settings: for the whole process, as it wants it."""
     if settings.api_base is not None:
-        discord.http.Route.BASE = settings.api_base.get_secret_value().rstrip("/")
+        base = settings.api_base.get_secret_value().rstrip("/")
+        discord.http.Route.BASE = base if base.endswith(API) else base + API
     if settings.gateway is not None:
         discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(
             settings.gateway.get_secret_value()
@@ -66,6 +68,7 @@ class SeatrialClient(commands.Bot):
             max_ratelimit_timeout=LONGEST_WAIT,
             guild_ready_timeout=0.0,
         )
+        discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # it never speaks
         self.pen = Pen(self)
         self._furnished = False
 

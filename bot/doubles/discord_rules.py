@@ -194,9 +194,9 @@ def pinged(payload: Mapping[str, Any]) -> list[str]:
         if mention in ("@everyone", "@here"):
             ok = "everyone" in parse
         elif mention.startswith("<@&"):
-            ok = "roles" in parse or mention[3:-1] in (allowed.get("roles") or [])
+            ok = "roles" in parse or mention[3:-1] in map(str, allowed.get("roles") or [])
         else:
-            ok = "users" in parse or mention[2:-1] in (allowed.get("users") or [])
+            ok = "users" in parse or mention[2:-1] in map(str, allowed.get("users") or [])
         if ok:
             rings.append(mention)
     return rings

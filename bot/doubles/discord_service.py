@@ -192,9 +192,24 @@ class DiscordService:
             if key == focused:
                 item["focused"] = True
             values.append(item)
-        data = {"id": known[name]["id"], "name": name, "type": 1, "options": values}
+        data = {
+            "id": known[name]["id"], "name": name, "type": 1, "options": values,
+            "resolved": self._resolved(values),
+        }  # fmt: skip
         kind = 4 if focused else 2
         return await self._interact(kind, data, user_id, roles, channel_id, None)
+
+    def _resolved(self, values: list[Json]) -> Json:
+        """Return the objects that options of types channel (7) and role (8) name."""
+        channels = {v["value"]: self.channels[v["value"]] for v in values if v["type"] == 7}
+        roles = {role["id"]: role for role in self._guild()["roles"]}
+        return {
+            "channels": {
+                number: {**channel, "permissions": payloads.ALL_PERMISSIONS}
+                for number, channel in channels.items()
+            },
+            "roles": {v["value"]: roles[v["value"]] for v in values if v["type"] == 8},
+        }
 
     async def press(
         self, message_id: str, custom_id: str, *, user_id: str = USER_ID,

@@ -19,6 +19,7 @@ class LastingPayload(_Payload):
     """A proposal's message in a channel, edited in place, with a thread of its own."""
 
     form: Literal["lasting"] = "lasting"
+    guild: int
     channel: int
     thread: str  # name of the thread
     embed: dict[str, Any]

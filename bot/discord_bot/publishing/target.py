@@ -121,7 +121,8 @@ class DiscordTarget:
                 raise DeliveryRefused(
                     "the message was removed from the channel; it is not made again"
                 ) from error
-        message = await self._client.get_partial_messageable(payload.channel).send(
+        where = self._client.get_partial_messageable(payload.channel, guild_id=payload.guild)
+        message = await where.send(
             content=_ping(payload.role) or None,
             embeds=embeds,
             files=_files(post, payload.charts),
@@ -170,7 +171,12 @@ class DiscordTarget:
             if error.code != THREAD_EXISTS:
                 # The message is there: whoever looks for it will come here again.
                 raise DeliveryUncertain(f"the thread was not made: {error.text[:200]}") from error
-        remote = {"channel": payload.channel, "message": message, "thread": thread}
+        remote = {
+            "guild": payload.guild,
+            "channel": payload.channel,
+            "message": message,
+            "thread": thread,
+        }
         return Placed(remote=remote, url=url)
 
     async def _history(
@@ -181,7 +187,10 @@ class DiscordTarget:
         thread = placement.remote.get("thread")
         if thread is None:
             return placement  # no right to create threads: the message itself is up to date
-        message = await self._client.get_partial_messageable(int(thread)).send(
+        where = self._client.get_partial_messageable(
+            int(thread), guild_id=int(placement.remote["guild"])
+        )
+        message = await where.send(
             content=f"{payload.content} · {post.reference}",
             nonce=post.reference,
             allowed_mentions=discord.AllowedMentions.none(),
@@ -191,7 +200,9 @@ class DiscordTarget:
     async def _alert(self, post: Post, payload: AlertPayload, placement: Placed | None) -> Placed:
         if placement is None:
             raise DeliveryRefused("there is no message this could be news about")
-        channel = self._client.get_partial_messageable(int(placement.remote["channel"]))
+        channel = self._client.get_partial_messageable(
+            int(placement.remote["channel"]), guild_id=int(placement.remote["guild"])
+        )
         text = f"{_ping(payload.role)} {payload.content}".strip()
         message = await channel.send(
             content=f"{text} · {post.reference}",
@@ -215,26 +226,31 @@ class DiscordTarget:
             case LastingPayload() if placement is not None:
                 return None  # likewise
             case LastingPayload():
-                found = await self._message_with(post, payload.channel)
+                found = await self._message_with(post, payload.channel, payload.guild)
                 if found is None:
                     return None
                 return await self._with_thread(payload, found.id, found.jump_url)
             case HistoryPayload():
                 thread = placement.remote.get("thread") if placement else None
-                found = None if thread is None else await self._message_with(post, int(thread))
+                found = None
+                if placement is not None and thread is not None:
+                    guild = int(placement.remote["guild"])
+                    found = await self._message_with(post, int(thread), guild)
             case AlertPayload():
                 found = None
                 if placement is not None:
-                    found = await self._message_with(post, int(placement.remote["channel"]))
+                    channel, guild = (int(placement.remote[k]) for k in ("channel", "guild"))
+                    found = await self._message_with(post, channel, guild)
         if found is None:
             return None
         return Placed(remote={"message": found.id}, url=found.jump_url)
 
-    async def _message_with(self, post: Post, channel: int) -> discord.Message | None:
+    async def _message_with(self, post: Post, channel: int, guild: int) -> discord.Message | None:
         """Return the bot's own message with the post's reference, made since the entry was."""
         made = datetime.datetime.fromtimestamp(post.created_at, datetime.UTC)
         own = self._client.user
-        async for message in self._client.get_partial_messageable(channel).history(limit=LOOK_BACK):
+        where = self._client.get_partial_messageable(channel, guild_id=guild)
+        async for message in where.history(limit=LOOK_BACK):
             if discord.utils.snowflake_time(message.id) < made - CLOCKS_APART:
                 return None
             if own is not None and message.author.id == own.id and _shows(message, post.reference):

@@ -99,6 +99,7 @@ class DiscordVoice:
         failed = evaluation.verdict == "FAIL" and not telling.is_scorecard
         if not telling.is_scorecard:
             payload = LastingPayload(
+                guild=subscription.guild,
                 channel=subscription.channel,
                 thread=self._thread_name(proposal),
                 embed=json.loads(telling.result.embed),
@@ -141,7 +142,10 @@ class DiscordVoice:
             if not self._was_told(subject):
                 continue
             payload = LastingPayload(
-                channel=subscription.channel, thread=self._thread_name(proposal), embed=embed
+                guild=subscription.guild,
+                channel=subscription.channel,
+                thread=self._thread_name(proposal),
+                embed=embed,
             )
             key = f"discord:{subscription.channel}:withdrawn:{event_id}"
             posts.append(_post(key, subject, PostKind.PUBLISH, payload))
