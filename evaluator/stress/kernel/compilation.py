@@ -42,7 +42,8 @@ def _keep_compiled_code() -> bool:
     return True
 
 
-_CACHE = _keep_compiled_code()
+# Whether compiled code outlives the process.
+CACHED = _keep_compiled_code()
 
 
 # Wrappers for callers in Python and C would double the time it takes to compile.
@@ -57,7 +58,7 @@ _INNER = {
 def entry(function: Callable[P, R]) -> Callable[P, R]:
     """Compile a function that Python calls; it runs without the GIL."""
     compiled = numba.njit(  # type: ignore[call-overload]
-        error_model="numpy", nogil=True, cache=_CACHE, _nrt=False, no_cfunc_wrapper=True
+        error_model="numpy", nogil=True, cache=CACHED, _nrt=False, no_cfunc_wrapper=True
     )(function)
     return cast(Callable[P, R], compiled)
 

@@ -1,0 +1,118 @@
+"""Compiles the kernel ahead of its first use, in a process of its own.
+
+Compiling takes tens of seconds once per version; started early it runs beside
+the slow parts of an evaluation (a fork, a deployment) and is found in the
+cache when the battery begins.
+
+    python -m evaluator.stress.kernel.warmup
+"""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import numba
+import numpy as np
+
+from evaluator.market import (
+    Asset,
+    AssetClass,
+    Book,
+    Family,
+    LiquidityCurve,
+    Market,
+    OracleKind,
+    OracleSpec,
+    RateCurve,
+    Reserve,
+    RiskParameters,
+)
+from evaluator.stress.battery import Battery
+from evaluator.stress.engine import engine_named
+from evaluator.stress.kernel import compilation
+from evaluator.stress.universe import Universe
+
+
+def is_compiled() -> bool:
+    """Whether the cache holds the compiled kernel of this version."""
+    folder = getattr(numba.config, "CACHE_DIR", "")
+    return bool(folder) and any(Path(folder).rglob("certificate.certificate_paths*.nbc"))
+
+
+def start_compiling() -> subprocess.Popen[bytes] | None:
+    """Start compiling in another process; None when there is nothing to do or to keep."""
+    if not compilation.CACHED or is_compiled():
+        return None
+    return subprocess.Popen(
+        [sys.executable, "-m", "evaluator.stress.kernel.warmup"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def _smallest_market() -> Market:
+    parameters = RiskParameters(
+        ltv=0.7,
+        liquidation_threshold=0.8,
+        liquidation_bonus=0.05,
+        protocol_fee=0.0,
+        reserve_factor=0.1,
+        supply_cap=math.inf,
+        borrow_cap=math.inf,
+        debt_ceiling=math.inf,
+        active=True,
+        frozen=False,
+        paused=False,
+        borrowing_enabled=True,
+    )
+    reserves = tuple(
+        Reserve(
+            asset=Asset(symbol=s, address=s, decimals=18, price=1.0, asset_class=AssetClass.ETH),
+            parameters=parameters,
+            supplied=2.0,
+            borrowed=1.0,
+            cash=1.0,
+            reserves=0.0,
+            rate_curve=RateCurve(base=0.0, slope1=0.0, slope2=0.0, optimal=0.8),
+            oracle=OracleSpec(source="", kind=OracleKind.FEED),
+            liquidity=LiquidityCurve.constant_product(1.0),
+        )
+        for s in ("A", "B")
+    )
+    return Market(
+        protocol="warmup",
+        family=Family.AAVE_V3,
+        address="",
+        chain_id=1,
+        block=0,
+        timestamp=0,
+        reserves=reserves,
+        emodes=(),
+        book=Book.from_rows(["0x"], [{0: 1.0}], [{1: 0.5}]),
+        close_factor=0.5,
+        full_close_below=0.95,
+        gas_price=1.0,
+        native_price=1.0,
+    )
+
+
+def compile_kernel() -> None:
+    """Run the smallest battery there is, so that the kernel is compiled and cached."""
+    market = _smallest_market()
+    universe = Universe.of(market, market)
+    model = engine_named("certificate")(
+        market,
+        columns=universe.before,
+        universe=universe,
+        battery=Battery(paths=1, horizon=3600.0),
+        existing=0.0,
+    )
+    model.simulate(np.ones((1, 2, 2)))
+
+
+if __name__ == "__main__":
+    compile_kernel()
