@@ -15,7 +15,7 @@ from typer.exceptions import Abort, TyperException
 
 import evaluator
 from evaluator.chain.redaction import redact_logs
-from evaluator.cli import console, doctor, draft, evaluation, preparation, reports
+from evaluator.cli import console, doctor, draft, evaluation, preparation, reports, values
 from evaluator.errors import SeatrialError
 
 USAGE = 64  # a wrong argument; 2 means CAUTION
@@ -57,6 +57,8 @@ app.command(rich_help_panel=_EVALUATE)(evaluation.demo)
 app.command(rich_help_panel=_EVALUATE)(draft.draft)
 app.command(rich_help_panel=_EVALUATE)(evaluation.replay)
 app.command(rich_help_panel=_EVALUATE)(console.console)
+app.command(rich_help_panel=_EVALUATE)(values.recommend)
+app.command(rich_help_panel=_EVALUATE)(values.sweep)
 app.command(rich_help_panel=_REPORTS)(reports.show)
 app.command(rich_help_panel=_REPORTS)(reports.runs)
 app.command(rich_help_panel=_REPORTS)(reports.verify)

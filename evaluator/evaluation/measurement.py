@@ -202,13 +202,16 @@ def _look(
                 adapter=adapter,
                 root=root,
                 today=market,
-                histories=_histories(sandbox, market, progress),
+                histories=price_histories(sandbox, market, progress),
             )
         )
     return sites, unread
 
 
-def _histories(sandbox: Sandbox, market: Market, progress: Progress) -> tuple[PriceHistory, ...]:
+def price_histories(
+    sandbox: Sandbox, market: Market, progress: Progress
+) -> tuple[PriceHistory, ...]:
+    """Return the feed rounds of every reserve that has some, in their order."""
     found = []
     for i, reserve in enumerate(market.reserves):
         progress.advance(i, len(market.reserves))

@@ -161,7 +161,7 @@ def safe_values(
         return None
     battery = replace(
         stressed.battery,
-        paths=max(stressed.battery.paths // 5, min(_LEAST_SAFE, stressed.battery.paths)),
+        paths=min(stressed.battery.paths, _MOST_SAFE),
     )
     progress.stage("safe values", f"{battery.paths:,} paths for each value tried")
     found = recommend(
