@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from evaluator.report.model import ReportModel
 
 _MOST_PATHS = 10_000_000
-_DEMO_PATHS = 2_000  # enough to show the form within seconds
+_DEMO_PATHS = 1_000  # enough to show the form within seconds
 
 Rpc = Annotated[
     list[str] | None,

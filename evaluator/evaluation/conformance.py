@@ -13,8 +13,8 @@ from evaluator.market import Market, health_factors, liquidity
 from evaluator.market.health import collateral_value
 from evaluator.report.odds import ConformanceRow, ConformanceSection
 
-_REPLAYED = 6  # paths replayed with real transactions
-_WORST = 3  # of them the worst by bad debt
+_REPLAYED = 4  # paths replayed with real transactions
+_WORST = 2  # of them the worst by bad debt
 
 
 def held_against_contracts(reading: Reading, sandbox: Sandbox) -> ConformanceSection:

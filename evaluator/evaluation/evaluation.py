@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from evaluator.report.model import (
     ReportModel,
 )
 from evaluator.stress.battery import Battery
+from evaluator.stress.kernel.warmup import start_compiling
 from evaluator.verdict.evidence import Evidence, ExecutionEvidence, NotModelled
 from evaluator.verdict.finding import Finding, FindingKind, Severity
 from evaluator.verdict.judge import judge
@@ -60,6 +62,10 @@ def evaluate(
     told = progress if progress is not None else Silence()
     policy = Policy.load(request.policy)
     with ExitStack() as stack:
+        # Beside the chain's work, so that a first run does not wait for it afterwards.
+        compiling = start_compiling()
+        if compiling is not None:
+            stack.callback(compiling.kill)
         state = stack.enter_context(open_state(request, told))
         governor, proposal = find_proposal(state, request, told)
         if proposal.state is ProposalState.EXECUTED:
@@ -72,7 +78,7 @@ def evaluate(
             told.stage("fork", f"executed already, going back to block {block}")
             state = stack.enter_context(earlier_state(state, request, block))
             proposal = governor.find(state.sandbox, proposal.proposal_id)
-        return _evaluate(state, governor, proposal, request, policy, told, cancelled)
+        return _evaluate(state, governor, proposal, request, policy, told, cancelled, compiling)
 
 
 def find_proposal(
@@ -118,9 +124,13 @@ def _evaluate(
     policy: Policy,
     progress: Progress,
     cancelled: Flag | None,
+    compiling: subprocess.Popen[bytes] | None,
 ) -> Evaluation:
     battery = Battery(paths=request.paths, scenario=request.scenario)
     measurement = measure(state, governor, proposal, progress)
+    if compiling is not None and measurement.trace.succeeded:
+        progress.stage("compile", "the battery's kernel, once for this version")
+        compiling.wait()
     trials = tuple(
         try_market(state, reading, measurement, battery, request, progress, cancelled)
         for reading in measurement.readings

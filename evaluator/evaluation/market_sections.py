@@ -28,6 +28,7 @@ from evaluator.verdict.evidence import CalibrationEvidence, SafeValueEvidence
 
 _FAMILY_NAMES = {Family.AAVE_V3: "Aave V3", Family.COMPOUND_V2: "Compound V2 family"}
 _MOST_HURT = 50  # positions listed
+_LEAST_MAPPED = 0.1  # share of the book an asset needs for a liquidation map of its own
 # Interest of a block or two; anything a proposal moves is larger.
 _UNMOVED = 1e-6
 _DAY = 86_400.0
@@ -163,10 +164,13 @@ def calibration_rows(report: CalibrationReport, market: Market) -> tuple[Calibra
 def liquidation_maps(before: Market, after: Market) -> tuple[LiquidationMap, ...]:
     """Return what becomes liquidatable as prices fall, today and after, asset by asset."""
     falls = {one.assets: one for one in ladders(after)}
+    shares = book_shares(after)
     maps = []
     for today in ladders(before):
         later = falls.get(today.assets)
         if later is None or not (today.liquidatable_debt[-1] or later.liquidatable_debt[-1]):
+            continue
+        if len(today.assets) == 1 and shares[today.assets[0]] < _LEAST_MAPPED:
             continue
         maps.append(
             LiquidationMap(
