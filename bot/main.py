@@ -133,6 +133,22 @@ def rewind(
 
 
 @app.command()
+def demo(
+    out: Annotated[Path, typer.Option("--out", help="Folder for what was posted.")] = Path(
+        "reports/demo-bot"
+    ),
+) -> None:
+    """Run the whole bot on this machine, from a proposal on chain to forum and Discord.
+
+    The embedded chain and local stand-ins for Discourse and Discord; ends by itself.
+    """
+    from bot.demonstration import Demonstration
+
+    set_up_logging(secrets=(), level="WARNING")
+    asyncio.run(Demonstration(out, typer.echo).run())
+
+
+@app.command()
 def version() -> None:
     """Print the version."""
     typer.echo(__version__)

@@ -56,6 +56,7 @@ class SeatrialClient(commands.Bot):
     replies: LiveReplies
 
     def __init__(self) -> None:
+        discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # it never speaks
         super().__init__(
             command_prefix=commands.when_mentioned,
             help_command=None,
@@ -68,7 +69,6 @@ class SeatrialClient(commands.Bot):
             max_ratelimit_timeout=LONGEST_WAIT,
             guild_ready_timeout=0.0,
         )
-        discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # it never speaks
         self.pen = Pen(self)
         self._furnished = False
 
