@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from evaluator.chain.receipts import ZERO
 from evaluator.chain.sandbox import Sandbox
 from evaluator.chain.simulation import SimulatedBlock, SimulatedCall, StateOverride
-from evaluator.errors import ChainError, RpcError
+from evaluator.errors import ChainError, IncompleteState, RpcError
 from evaluator.protocols.interfaces import ERC20
 
 _ODD = 0x5EA7_0000_1234_5678  # base units that no account holds by chance
@@ -73,3 +73,17 @@ def funding(places: Sequence[tuple[BalanceSlot, int]]) -> tuple[StateOverride, .
 
 def _balance_of(holder: str) -> bytes:
     return ERC20.encode("balanceOf", holder)
+
+
+def give(sandbox: Sandbox, token: str, holder: str, units: int) -> None:
+    """Give an account a token balance on the sandbox itself, by a cheat.
+
+    Raises IncompleteState for a token whose balances are in no slot.
+    """
+    place = balance_slot(sandbox, token, holder)
+    if place is None:
+        raise IncompleteState(
+            f"the token {token} keeps the balance of {holder} in no storage slot that could be "
+            "found: give it tokens by a transfer from somebody who has them"
+        )
+    sandbox.set_storage(place.keeper, place.slot, units)
