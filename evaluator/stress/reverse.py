@@ -87,8 +87,8 @@ def _law(process: PriceProcess, battery: Battery, seed: int) -> _Law:
 class _Search:
     """Losses of scenarios given by z, many at a time."""
 
-    def __init__(self, model: PathModel, law: _Law, steps: int, ramp: int, existing: float) -> None:
-        self.model, self.law, self.steps, self.existing = model, law, steps, existing
+    def __init__(self, model: PathModel, law: _Law, steps: int, ramp: int) -> None:
+        self.model, self.law = model, law
         self.profile = np.minimum(np.arange(steps + 1) / ramp, 1.0)
 
     def losses(self, z: FloatArray) -> FloatArray:
