@@ -195,7 +195,10 @@ class Arbitrageur:
         # Along x * y = k the pool is at the fair price with x = sqrt(k / fair).
         sold = 0 if y / x > fair else 1
         amount = (x * y / fair) ** 0.5 - x if sold == 0 else (x * y * fair) ** 0.5 - y
-        units = int(amount * 10 ** self.decimals[sold])
+        has = view.word(self.tokens[sold], TOKEN.encode("balanceOf", self.account)) or 0
+        units = min(int(amount * 10 ** self.decimals[sold]), has)
+        if units <= 0:
+            return []
         path = [self.tokens[sold], self.tokens[1 - sold]]
         data = ROUTER.encode(
             "swapExactTokensForTokens", units, 0, path, self.account, view.timestamp + 3600

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from evaluator.arena.agents import Sequencing, Transaction, run_arena
+from evaluator.arena.agents import Sequencing, Transaction, agent_by_name, run_arena
 from evaluator.arena.agents.builtin import (
     Arbitrageur,
     Attacker,
@@ -172,6 +172,8 @@ def test_an_arbitrageur_brings_a_pair_back(funded, deployment):
         decimals=tuple({"WETH": 18, "USDC": 6}[s] for s in symbols),
         feeds=tuple(deployment.feeds[s] for s in symbols),
     )
+    give(funded, deployment.tokens["USDC"], RICH, 10**15)
+    funded.mine()
     price = 1e8 * 3350.0 * 1.1
     keeper = OracleKeeper(
         name="keeper", feed=deployment.feeds["WETH"], sender=RICH, answers=np.array([price])
@@ -209,3 +211,9 @@ def test_names_must_differ(funded, deployment):
     agents = senders(deployment)
     with pytest.raises(ConfigurationError):
         run_arena(funded, [agents[0], agents[0]], blocks=1, seed=0)
+
+
+def test_built_in_agents_are_registered_like_plugins():
+    assert agent_by_name("liquidator") is Liquidator
+    with pytest.raises(ConfigurationError, match=r"choose one of .*oracle_keeper"):
+        agent_by_name("nobody")
