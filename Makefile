@@ -65,11 +65,16 @@ imports: setup
 bench: setup ## Run the benchmarks and print ratios
 	@for f in benchmarks/*.py; do echo "== $$f"; $(BIN)/python "$$f"; done
 
+docs: setup ## Build the documentation into site/
+	@$(BIN)/python docs/write_commands.py
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	@echo "open site/index.html"
+
 lock: ## Rewrite requirements.lock from pyproject.toml
 	@$(BIN)/python -m uv lock --quiet
 	@$(BIN)/python -m uv export --quiet --no-emit-project --format requirements-txt --all-extras --all-groups --no-annotate --no-header -o requirements.lock
 	@rm -f uv.lock
 
 clean: ## Remove everything that setup and runs left in this folder
-	rm -rf $(VENV) contracts/node_modules contracts/build contracts/.cache reports .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) contracts/node_modules contracts/build contracts/.cache reports site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
