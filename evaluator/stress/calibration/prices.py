@@ -19,7 +19,9 @@ IntArray = NDArray[np.int64]
 MAX_FILE_BYTES = 256 * 1024 * 1024
 MAX_ROWS = 5_000_000
 MAX_SYMBOLS = 1000
-LONGEST_GAP = 86_400.0  # seconds a price may be carried forward; longer gaps give no returns
+# Seconds a price may be carried forward; longer gaps give no returns. Feeds with a
+# heartbeat of a day are often minutes late.
+LONGEST_GAP = 30.0 * 3600.0
 
 _TIME_COLUMNS = ("timestamp", "time", "ts", "datetime", "date")
 _PRICE_COLUMNS = ("price", "close", "priceusd", "price_usd", "answer")

@@ -1,14 +1,15 @@
 """Stated fallbacks per asset class, used where prices are too few to estimate.
 
-Free assets: volatilities are rounded up from what hourly prices of 2020 and
-2021 realised; market-wide routs come a few times a year and strike smaller
-coins harder. Crashes are rarer than any history is long, so their prior is never
-replaced: once in three years on average, a third of ETH's price at once. Of days
-before 2020, six of BTC in nine years and four of ETH in four were worse than
--25%, so this is not read off the crashes of 2020 and 2021. Pegs: a
-half-life and a noise of calm months, and a depeg every other year of the size
-of the milder ones on record (stETH and USDC lost about 6% and 12% at worst).
-They are assumptions, not estimates, and every report says where they are used.
+Free assets: volatilities lie between those of calm years and of 2020 and 2021,
+when hours of ETH gave 1.0, of BTC 0.8 and of other large coins 1.4 to 1.9 a
+year; market-wide routs come a few times a year and strike smaller coins harder.
+Crashes are rarer than any history is long, so their prior is never replaced:
+once in three years on average, a third of ETH's price at once. Of days before
+2020, nine of BTC since 2011 and four of ETH since 2016 lost more than 22%, so
+this is not read off the crashes of 2020 and 2021 alone. Pegs: a half-life and a
+noise of calm months, and a depeg every other year of the size of the milder ones
+on record (stETH and USDC lost about 6% and 12% at worst). They are assumptions,
+not estimates, and every report says where they are used.
 """
 
 from __future__ import annotations
