@@ -96,6 +96,7 @@ class DiscordService:
         self.interactions: dict[str, Interaction] = {}
         self.pings: list[tuple[str, list[str]]] = []
         self.faults: list[Fault] = []
+        self.latency = 0.0  # seconds between what a request does and its reply
         self.requests: list[tuple[str, str, int]] = []
         self._nonces: dict[tuple[str, str], tuple[float, str]] = {}
         self._runner: web.AppRunner | None = None
@@ -281,6 +282,8 @@ class DiscordService:
                     return self._log(request, _error(429, body, headers))
                 return self._log(request, _error(fault.status, {"code": 0, "message": "fault"}))
         response = await handler(request)
+        if self.latency:
+            await asyncio.sleep(self.latency)
         async with self.changed:
             self.changed.notify_all()
         return self._log(request, response)

@@ -8,9 +8,11 @@ the message's id, so that beginning it twice makes one.
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 import io
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from typing import Literal, TypeVar
 
@@ -33,7 +35,8 @@ log = logging.getLogger(__name__)
 
 LOOK_BACK = 500  # messages of a channel in which a post is looked for
 CLOCKS_APART = datetime.timedelta(minutes=15)  # of ours and Discord's, at most
-NOT_READY = 5.0  # seconds
+LOGIN_TAKES = 5.0  # seconds
+NOT_READY = 1.0  # seconds to come back after, if it took longer
 ARCHIVE_AFTER: Literal[10080] = 10080  # minutes without a message
 THREAD_EXISTS = 160004  # Discord's code
 ViewOf = Callable[[int], discord.ui.View]
@@ -80,7 +83,7 @@ class DiscordTarget:
             raise DeliveryUncertain(f"no answer from Discord: {type(error).__name__}") from error
 
     async def _deliver(self, post: Post, placement: Placed | None) -> Placed:
-        self._must_be_ready()
+        await self._must_be_ready()
         payload = payload_of(post)
         match payload:
             case AnswerPayload():
@@ -92,10 +95,13 @@ class DiscordTarget:
             case AlertPayload():
                 return await self._alert(post, payload, placement)
 
-    def _must_be_ready(self) -> None:
-        # Without an application id nobody has logged in yet.
-        if self._client.user is None:
-            raise DeliveryDelayed("not logged in to Discord yet", seconds=NOT_READY)
+    async def _must_be_ready(self) -> None:
+        """Wait a moment for the login; nothing else can be delivered meanwhile."""
+        give_up = time.monotonic() + LOGIN_TAKES
+        while self._client.user is None:
+            if time.monotonic() > give_up:
+                raise DeliveryDelayed("not logged in to Discord yet", seconds=NOT_READY)
+            await asyncio.sleep(0.02)
 
     async def _answer(self, post: Post, payload: AnswerPayload) -> Placed:
         await self._pen.write(
@@ -212,7 +218,7 @@ class DiscordTarget:
         return Placed(remote={"message": message.id}, url=message.jump_url)
 
     async def _find(self, post: Post, placement: Placed | None) -> Placed | None:
-        self._must_be_ready()
+        await self._must_be_ready()
         try:
             return await self._found(post, placement)
         except discord.NotFound:
