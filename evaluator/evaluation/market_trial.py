@@ -70,7 +70,9 @@ def try_market(
         unchanged=section.unchanged,
     )
     if after is None:
-        broken = (f"reading the market: {reading.unreadable}",) if reading.unreadable else None
+        broken = reading.broken
+        if reading.unreadable:
+            broken = (f"reading the market: {reading.unreadable}", *(broken or ()))
         return MarketTrial(
             reading=reading,
             section=section,
@@ -125,6 +127,7 @@ def try_market(
             odds=odds.evidence(),
             calibrations=calibration_evidence(calibration, after),
             conformance_error=conformance.largest_error,
+            broken_actions=reading.broken,
             safe_values=safe,
         ),
         stressed=stressed,

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 
+from evaluator.arena.bundles import open_engine
+from evaluator.arena.families import lending_of
+from evaluator.arena.liveness import Liveness, broken_actions, try_actions
+from evaluator.arena.pricing import PriceSetting, price_setting
 from evaluator.chain.embedded import Deployment
 from evaluator.chain.sandbox import Sandbox
 from evaluator.data_files import cache_path
-from evaluator.errors import IncompleteState, ProtocolError
+from evaluator.errors import ChainError, IncompleteState, ProtocolError
 from evaluator.evaluation.request import Progress
 from evaluator.evaluation.state import State
 from evaluator.governance.adapter import GovernorAdapter
@@ -45,6 +49,7 @@ class Reading:
     parameters_before: tuple[Parameter, ...]  # named by the adapter
     parameters_after: tuple[Parameter, ...]  # () without `after`
     histories: tuple[PriceHistory, ...]  # of the assets that have one, read before any wait
+    broken: tuple[str, ...] | None = None  # user actions that work before only; None: not tried
     unreadable: str = ""  # why it cannot be read after execution, "" if it can
 
     @property
@@ -81,6 +86,8 @@ class _Site:
     histories: tuple[PriceHistory, ...]
     before: Market | None = None
     parameters: tuple[Parameter, ...] = field(default=())
+    liveness: Liveness | None = None  # user actions before execution; None: could not be tried
+    setting: PriceSetting | None = None  # how prices were moved for that
 
 
 def measure(
@@ -118,6 +125,8 @@ def measure(
                 )
                 site.before = share_liquidity(site.today, market)
                 site.parameters = site.adapter.parameters(market)
+                progress.stage("actions", f"user actions of {site.adapter.name} before execution")
+                site.liveness, site.setting = _tried(sandbox, market)
             sandbox.revert(place)
 
         progress.stage("execute", "executing again, reading the markets around it")
@@ -233,6 +242,30 @@ def _feeds(sites: Iterable[_Site]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(s.lower() for s in sources))
 
 
+def _tried(sandbox: Sandbox, market: Market) -> tuple[Liveness | None, PriceSetting | None]:
+    """Try every user action; None where the market's contracts do not allow to."""
+    try:
+        engine = open_engine(sandbox)
+        setting = price_setting(sandbox, engine, lending_of(sandbox, market))
+    except (ProtocolError, ChainError):
+        setting = None
+    try:
+        return try_actions(sandbox, market, setting=setting), setting
+    except (ProtocolError, ChainError):
+        return None, setting
+
+
+def _broken(sandbox: Sandbox, site: _Site, market: Market | None) -> tuple[str, ...] | None:
+    """Name user actions that work before execution and not after; None if that is not known."""
+    if site.liveness is None or site.before is None:
+        return None
+    try:
+        after = try_actions(sandbox, market or site.before, setting=site.setting)
+    except (ProtocolError, ChainError):
+        return None
+    return broken_actions(site.liveness, after, reading=market)
+
+
 def _after(
     sandbox: Sandbox,
     site: _Site,
@@ -256,9 +289,11 @@ def _after(
     try:
         market = site.adapter.read(sandbox, site.root, cache=cache, progress=progress.advance)
     except ProtocolError as error:
-        return replace(reading, unreadable=str(error))
+        return replace(reading, broken=_broken(sandbox, site, None), unreadable=str(error))
+    progress.stage("actions", f"user actions of {site.adapter.name} after execution")
     return replace(
         reading,
+        broken=_broken(sandbox, site, market),
         after=share_liquidity(site.today, market),
         parameters_after=site.adapter.parameters(market),
     )

@@ -134,3 +134,15 @@ def test_an_endpoint_nobody_answers_at():
 def test_a_request_without_a_proposal_says_what_to_give(read_only_sandbox):
     with pytest.raises(ConfigurationError, match="--proposal"):
         evaluate(EvaluationRequest(urls=tuple(read_only_sandbox.rpc.urls)))
+
+
+def test_a_market_that_stops_working_is_a_fail(places, proposal_file):
+    # A price source that does not answer: every read of DAI's price reverts.
+    oracle = Abi.parse(["function setAssetSources(address[] assets, address[] sources)"])
+    call = oracle.encode(
+        "setAssetSources", [places.tokens["DAI"]], [places.openzeppelin.votes_token]
+    )
+    result = evaluate(EvaluationRequest(file=proposal_file((places.aave.oracle, call)), paths=64))
+    assert result.report.execution.succeeded
+    assert result.verdict.kind == "FAIL"
+    assert any(r.rule == "fail.broken_user_action" for r in result.verdict.reasons)
