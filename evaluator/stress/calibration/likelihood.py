@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, stats
-from statsmodels.tools.numdiff import approx_hess
 
 from evaluator.errors import CalibrationError
 
@@ -87,6 +86,9 @@ def maximise(
 
 def standard_errors(objective: Callable[[FloatArray], float], at: FloatArray) -> FloatArray:
     """Return the square roots of the inverse Hessian's diagonal, NaN where it is not positive."""
+    # Half a second to import, only ever needed when something is fitted.
+    from statsmodels.tools.numdiff import approx_hess
+
     hessian = np.asarray(approx_hess(at, objective))
     if not np.all(np.isfinite(hessian)):
         return np.full(len(at), np.nan)

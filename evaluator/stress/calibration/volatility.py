@@ -6,8 +6,6 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
-from arch import arch_model
-from arch.utility.exceptions import ConvergenceWarning
 from numpy.typing import NDArray
 from scipy.signal import lfilter
 
@@ -99,6 +97,10 @@ def fit_variance(returns: FloatArray, *, step: float) -> VarianceFilter:
 
 
 def _garch(returns: FloatArray) -> tuple[float, float, float | None, float | None] | None:
+    # Takes a second to import; a market without histories never needs it.
+    from arch import arch_model
+    from arch.utility.exceptions import ConvergenceWarning
+
     scaled = returns / returns.std()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)

@@ -48,6 +48,7 @@ def group(validation):
     return validation.Group(title="made up", histories=tuple(histories), step=3600.0, burn_in=100)
 
 
+@pytest.mark.slow
 def test_rolling_forecasts_see_only_the_past(validation, group):
     forecasts = validation.rolling(group, paths=400, seed=0)
     assert {f.model for f in forecasts} == {*validation.MODELS, *validation.BASELINES}
