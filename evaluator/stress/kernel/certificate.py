@@ -46,15 +46,12 @@ from evaluator.stress.kernel.memory import (
     EARNED_FIRST,
     FREE,
     GROWTH,
-    HIGHEST,
-    HIGHEST_PENDING,
     LARGEST,
     NEXT_FREE,
+    PAIRS,
     PATHS,
-    PER_SIZE,
     POINTER,
     SINCE,
-    SLEEPERS,
     SOLVENT,
     TOP_BUCKET,
     TOUCHED,
@@ -74,7 +71,9 @@ from evaluator.stress.kernel.pending import (
 )
 from evaluator.stress.kernel.position import (
     FLOOR_MARGIN,
-    congestion,
+    capital_now,
+    gas_cost_now,
+    gas_multiple,
     linear,
     liquidate,
     recognise,
@@ -87,7 +86,6 @@ from evaluator.stress.kernel.series import Certificates
 from evaluator.stress.kernel.step import (
     PC,
     PD,
-    XC,
     XD,
     accrue,
     close_step,
@@ -117,27 +115,26 @@ def start_path(c: Certificates, m: Memory) -> None:
     m.counter[TOUCHED] = 0
     m.counter[PATHS] += 1
     m.doubtful[0] = 0.0
-    for series in range(m.limit.shape[1]):
+    for series in range(len(m.pending)):
         p = c.first[series]
-        m.limit[HIGHEST, series] = c.key[p] if p < c.first[series + 1] else -np.inf
-        m.limit[HIGHEST_PENDING, series] = -np.inf
+        m.flat_top[series] = c.key[p] if p < c.first[series + 1] else -np.inf
+        m.pending[series] = -np.inf
         m.cursor[POINTER, series] = p
         if m.cursor[TOP_BUCKET, series] >= 0:
             m.heads[series] = -1
             m.cursor[TOP_BUCKET, series] = -1
-    if m.counter[SLEEPERS] == 1:
-        for pair in range(m.sleep_limit.shape[1]):
-            if m.sleep_limit[LARGEST, pair] != 0.0:
-                m.sleep_heads[pair] = -1
-                m.sleep_limit[LARGEST, pair] = 0.0
-        m.counter[SLEEPERS] = 0
+    for x in range(m.counter[PAIRS]):
+        pair = m.pairs[x]
+        m.sleep_heads[pair] = -1
+        m.sleep_limit[LARGEST, pair] = 0.0
+    m.counter[PAIRS] = 0
 
 
 @called
 def borrowers_act(tb: Table, s: Settings, c: Certificates, m: Memory, out: FloatArray) -> None:
     """Let those who watch and may be near liquidation decide."""
     unit_prices(m.state)
-    scan(tb, c, m, PC, PD)
+    scan(tb, c, m, False)
     i = following(m.word, m.summary, -1)
     while i >= 0:
         if tb.rows[i, WATCHED] == 1:
@@ -164,33 +161,39 @@ def received_share(tb: Table, s: Settings, a: int) -> float:
 def wake_for_the_step(m: Memory, growth: float, least: float) -> None:
     """Wake the sleepers that could pay at the step's first margins."""
     assets = m.state.shape[1]
-    half = assets * assets
-    for j in range(assets):
-        for k in range(assets):
-            pair = j * assets + k
-            kappa = m.margin[EARNED, j] - m.margin[COST, k]
-            m.sleep_limit[PER_SIZE, pair] = kappa * m.margin[GROWTH, k]
-            m.sleep_limit[PER_SIZE, half + pair] = kappa * growth
-            m.sleep_limit[WOKEN_AT, pair] = kappa
-            m.sleep_limit[WOKEN_AT, half + pair] = kappa
-    for pair in range(2 * half):
-        per_size = m.sleep_limit[PER_SIZE, pair]
+    for x in range(m.counter[PAIRS]):
+        pair = m.pairs[x]
+        single = pair < assets * assets
+        rest = pair if single else pair - assets * assets
+        debt = rest % assets
+        kappa = m.margin[EARNED, rest // assets] - m.margin[COST, debt]
+        m.sleep_limit[WOKEN_AT, pair] = kappa
+        per_size = kappa * (m.margin[GROWTH, debt] if single else growth)
         if m.sleep_limit[LARGEST, pair] * per_size > least:
             wake(m, pair, least / per_size, -1)
 
 
 @called
 def wake_in_between(
-    m: Memory, collateral: int, debt: int, growth: float, least: float, beyond: int
+    m: Memory, sold: int, bought: int, growth: float, least: float, beyond: int
 ) -> None:
-    """Wake later sleepers of a pair whose margin rose within the step."""
+    """Wake later sleepers of pairs whose margin rose within the step.
+
+    Selling `sold` makes it a cheaper debt, buying `bought` a dearer collateral.
+    """
     assets = m.state.shape[1]
-    kappa = m.margin[EARNED, collateral] - m.margin[COST, debt]
-    for several in range(2):
-        pair = several * assets * assets + collateral * assets + debt
+    for x in range(m.counter[PAIRS]):
+        pair = m.pairs[x]
+        single = pair < assets * assets
+        rest = pair if single else pair - assets * assets
+        collateral = rest // assets
+        debt = rest % assets
+        if collateral != bought and debt != sold:
+            continue
+        kappa = m.margin[EARNED, collateral] - m.margin[COST, debt]
         if not kappa > m.sleep_limit[WOKEN_AT, pair]:
             continue
-        factor = growth if several == 1 else m.margin[GROWTH, debt]
+        factor = m.margin[GROWTH, debt] if single else growth
         further = kappa * _MARGIN_STEP + _LEAST_MARGIN_STEP
         if further > 0.0 and m.sleep_limit[LARGEST, pair] * further * factor > least:
             wake(m, pair, least / (further * factor), beyond)
@@ -224,15 +227,18 @@ def liquidations(
 ) -> None:
     """The liquidation event of step t, unit prices set; `near` from `oracle_near_market`."""
     st = m.state
-    scan(tb, c, m, PC, PD)
+    scan(tb, c, m, False)
     tracking = out[FIRST] < 0.0
     if tracking and not near:
-        scan(tb, c, m, XC, XD)
+        scan(tb, c, m, True)
     found = out[BAD_DEBT]
     i = following(m.word, m.summary, -1)
-    if i >= 0 or m.counter[SLEEPERS] == 1:
+    if i >= 0 or m.counter[PAIRS] > 0:
         assets = st.shape[1]
-        gas, capital = congestion(s, path, t)
+        multiple = gas_multiple(s, path, t)
+        gas = gas_cost_now(s, path, t, multiple)
+        capital = np.inf
+        counted = False  # capital is worked out when it is first needed
         least = np.inf if s.absent else (gas + s.least_profit) * (1.0 - 1e-9)
         growth = 0.0
         market_growth = 0.0
@@ -245,7 +251,7 @@ def liquidations(
             growth = max(growth, m.margin[GROWTH, a])
             market_growth = max(market_growth, st[XD, a] / tb.par[ORACLE_START, a])
         unseen = m.doubtful[0] * market_growth * 1.000001
-        if m.counter[SLEEPERS] == 1:
+        if m.counter[PAIRS] > 0:
             wake_for_the_step(m, growth, least)
             i = following(m.word, m.summary, -1)
         while i >= 0:
@@ -274,6 +280,9 @@ def liquidations(
                     found += shortfall(tb, m.amount, i, st)[0]
                 acted = False
                 if not safe and not s.absent:
+                    if not counted:
+                        capital = capital_now(s, multiple)
+                        counted = True
                     for _ in range(s.attempts):
                         spent, sold, bought = liquidate(
                             tb, s, st, m.amount, i, h, e, capital, gas, out, by_asset
@@ -284,10 +293,8 @@ def liquidations(
                         acted = True
                         set_margin(tb, m, sold, received[sold])
                         set_margin(tb, m, bought, received[bought])
-                        if m.counter[SLEEPERS] == 1:
-                            for a in range(assets):
-                                wake_in_between(m, bought, a, growth, least, i)
-                                wake_in_between(m, a, sold, growth, least, i)
+                        if m.counter[PAIRS] > 0:
+                            wake_in_between(m, sold, bought, growth, least, i)
                         _, h, e = value(tb, s.floors, m.amount, i, st, PC, PD)
                         if not h < e:
                             break
@@ -326,7 +333,7 @@ def horizon(
 ) -> None:
     """Count what is left without collateral, and leave no candidate behind."""
     unit_prices(m.state)
-    scan(tb, c, m, XC, XD)
+    scan(tb, c, m, True)
     for u in range(m.counter[TOUCHED]):
         i = m.touched[u]
         if m.position[i, ASLEEP] != AWAKE:
@@ -373,7 +380,7 @@ def certificate_paths(
         out[FIRST] = -1.0
         for a in range(len(bad)):
             bad[a] = 0.0
-        reset(tb, m.state, m.history)
+        reset(tb, s, m.state, m.history)
         start_path(c, m)
         now = 0
         for t in range(1, S + 1):
@@ -399,10 +406,10 @@ def certificate_paths(
                     unit_prices(m.state)
                     tracking = out[FIRST] < 0.0
                     near = not tracking or oracle_near_market(m.state, highest)
-                    waiting = m.counter[SLEEPERS] == 1 or not near
+                    waiting = m.counter[PAIRS] > 0 or not near
                     for x in range(len(m.summary)):
                         waiting |= m.summary[x] != np.uint64(0)
-                    if waiting or below_any_key(c, m, PC, PD):
+                    if waiting or below_any_key(c, m):
                         liquidations(tb, s, c, m, received, highest, near, path, t, out, bad)
                     elif tracking and out[BAD_DEBT] - s.existing > s.threshold:
                         out[FIRST] = float(t)

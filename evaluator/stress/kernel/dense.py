@@ -26,7 +26,9 @@ from evaluator.stress.kernel.layout import (
 )
 from evaluator.stress.kernel.position import (
     FLOOR_MARGIN,
-    congestion,
+    capital_now,
+    gas_cost_now,
+    gas_multiple,
     linear,
     liquidate,
     recognise,
@@ -86,7 +88,7 @@ def dense_paths(
             bad[a] = 0.0
         for n in range(len(amount)):
             amount[n] = tb.amount[n]
-        reset(tb, st, history)
+        reset(tb, s, st, history)
         now = 0
         for t in range(1, S + 1):
             frozen = False
@@ -112,7 +114,9 @@ def dense_paths(
                                 top_up(tb, s, st, amount, i, out)
                 else:
                     unit_prices(st)
-                    gas, capital = congestion(s, path, t)
+                    multiple = gas_multiple(s, path, t)
+                    gas = gas_cost_now(s, path, t, multiple)
+                    capital = capital_now(s, multiple)
                     for a in range(len(bad)):
                         impact(tb, st, a)
                     near = oracle_near_market(st, highest)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluator.market import Family, LiquidityCurve, Market, OracleKind, OracleSpec
+from evaluator.market import Family, LiquidityCurve, Market, OracleKind, OracleSpec, RateCurve
 from evaluator.market.liquidity import DRY
 from evaluator.stress.battery import Battery, Event
 from evaluator.stress.ledger import Ledger
@@ -68,8 +68,8 @@ RESULTS = 13
     BORROWED_START,  # whole tokens
     CASH_START,  # whole tokens
     RATE_BASE,  # per year
-    SLOPE1,  # per year
-    SLOPE2,  # per year
+    SLOPE1,  # per year and unit of utilisation up to the optimal one
+    SLOPE2,  # per year and unit of utilisation beyond it
     OPTIMAL,  # utilisation
     PASSED_ON,  # 1 - reserve factor
     FEE_SHARE,  # see RiskParameters.protocol_fee
@@ -177,10 +177,7 @@ def table(market: Market, columns: IntArray, universe: Universe, battery: Batter
             floats([r.oracle.cap for r in reserves]),
             floats([r.borrowed for r in reserves]),
             floats([r.cash for r in reserves]),
-            floats([r.rate_curve.base for r in reserves]),
-            floats([r.rate_curve.slope1 for r in reserves]),
-            floats([r.rate_curve.slope2 for r in reserves]),
-            floats([r.rate_curve.optimal for r in reserves]),
+            *_slopes([r.rate_curve for r in reserves]),
             floats([1.0 - r.parameters.reserve_factor for r in reserves]),
             floats([r.parameters.protocol_fee for r in reserves]),
             floats([1.0 - r.liquidity.fee for r in reserves]),
@@ -218,6 +215,26 @@ def table(market: Market, columns: IntArray, universe: Universe, battery: Batter
         amount=ledger.amount,
         order=np.array([_CODE[e] for e in battery.order], dtype=np.int64),
     )
+
+
+def _slopes(curves: list[RateCurve]) -> FloatArray:
+    """Rows RATE_BASE, SLOPE1, SLOPE2 and OPTIMAL: a kinked curve without divisions.
+
+    The rate is base + slope1 min(u, optimal) + slope2 max(u - optimal, 0); with
+    an optimal utilisation of 0 the first slope is there from the start.
+    """
+    rows = []
+    for c in curves:
+        at_once = c.optimal <= 0.0
+        rows.append(
+            (
+                c.base + (c.slope1 if at_once else 0.0),
+                0.0 if at_once else c.slope1 / c.optimal,
+                c.slope2 / (1.0 - c.optimal) if c.optimal < 1.0 else 0.0,
+                min(max(c.optimal, 0.0), 1.0),
+            )
+        )
+    return np.array(rows, dtype=np.float64).reshape(-1, 4).T
 
 
 def _reports(spec: OracleSpec) -> int:

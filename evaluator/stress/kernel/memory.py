@@ -32,8 +32,6 @@ OWNER, STAMP, NEXT = range(3)
 
 # Rows of Memory.cursor.
 POINTER, TOP_BUCKET = range(2)
-# Rows of Memory.limit.
-HIGHEST, HIGHEST_PENDING = range(2)
 
 # Rows of Memory.margin. The first two hold at the moment, the last two at the step's start.
 (
@@ -45,14 +43,14 @@ HIGHEST, HIGHEST_PENDING = range(2)
 ) = range(5)
 
 # Rows of Memory.sleep_limit.
-LARGEST, PER_SIZE, WOKEN_AT = range(3)
+LARGEST, WOKEN_AT = range(2)
 
 # Cells of Memory.counter.
 (
     NEXT_FREE,  # entry of the pool never used so far
     FREE,  # head of the list of entries given back, -1 for none
     TOUCHED,  # positions copied on this path
-    SLEEPERS,  # whether somebody may be asleep
+    PAIRS,  # pairs with sleepers on this path
     PATHS,  # number of paths run, the epoch
 ) = range(5)
 
@@ -68,11 +66,14 @@ class Memory(NamedTuple):
     touched: NDArray[np.int32]  # shape (N,); positions copied on this path
     word: NDArray[np.uint64]  # candidates: bit per position
     summary: NDArray[np.uint64]  # bit per word
-    limit: FloatArray  # shape (2, L), see HIGHEST and following
+    top: FloatArray  # shape (U, 2 A); highest key of every series that still counts
+    flat_top: FloatArray  # shape (L,); the same memory
+    pending: FloatArray  # shape (L,); highest pending key of every series
     cursor: IntArray  # shape (2, L), see POINTER and following
     heads: NDArray[np.int32]  # shape (L, BUCKETS); first pending key of each bucket
     sleep_heads: NDArray[np.int32]  # shape (2 A A, SIZES); first sleeper of each bucket
-    sleep_limit: FloatArray  # shape (3, 2 A A), see LARGEST and following
+    pairs: IntArray  # shape (2 A A,); pairs with sleepers on this path
+    sleep_limit: FloatArray  # shape (2, 2 A A), see LARGEST and following
     pool_key: FloatArray  # shape (entries,); key, or size of a sleeper
     pool: NDArray[np.int32]  # shape (entries, 4), see OWNER and following
     prices: FloatArray  # shape (2 A,); pc, then -pd
@@ -86,6 +87,7 @@ def memory(positions: int, entries: int, assets: int, groups: int, steps: int) -
     series = groups * 2 * assets
     words = (positions + 63) // 64 + 1
     pool = 12 * entries + 4096
+    top = np.zeros((groups, 2 * assets))
     return Memory(
         state=np.zeros((STATE, assets)),
         history=np.zeros((steps + 1, assets)),
@@ -95,11 +97,14 @@ def memory(positions: int, entries: int, assets: int, groups: int, steps: int) -
         touched=np.zeros(positions, dtype=np.int32),
         word=np.zeros(words, dtype=np.uint64),
         summary=np.zeros((words + 63) // 64, dtype=np.uint64),
-        limit=np.zeros((2, series)),
+        top=top,
+        flat_top=top.ravel(),
+        pending=np.zeros(series),
+        pairs=np.zeros(2 * assets * assets, dtype=np.int64),
         cursor=np.full((2, series), BUCKETS - 1, dtype=np.int64),
         heads=np.full((series, BUCKETS), -1, dtype=np.int32),
         sleep_heads=np.full((2 * assets * assets, SIZES), -1, dtype=np.int32),
-        sleep_limit=np.zeros((3, 2 * assets * assets)),
+        sleep_limit=np.zeros((2, 2 * assets * assets)),
         pool_key=np.zeros(pool),
         pool=np.zeros((pool, 4), dtype=np.int32),
         prices=np.zeros(2 * assets),

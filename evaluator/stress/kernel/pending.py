@@ -29,29 +29,31 @@ from evaluator.stress.kernel.memory import (
     EPOCH,
     FREE,
     GROWTH,
-    HIGHEST,
-    HIGHEST_PENDING,
     LARGEST,
     NEXT,
     NEXT_FREE,
     OWNER,
+    PAIRS,
     PATHS,
     POINTER,
     SINCE,
     SIZES,
-    SLEEPERS,
     SMALLEST_EXPONENT,
     STAMP,
     TOP_BUCKET,
     TOUCHED,
     VERSION,
+    WOKEN_AT,
     Memory,
 )
 from evaluator.stress.kernel.position import ABOVE, BELOW
 from evaluator.stress.kernel.series import BUCKETS, ROUNDING, Certificates
-from evaluator.stress.kernel.step import MARGINAL, ORACLE_PRICE, PC, PD
+from evaluator.stress.kernel.step import MARGINAL, ORACLE_PRICE, PC, PD, XC, XD
 
 FloatArray = NDArray[np.float64]
+
+# Stands for the largest size of a pair that has no sleeper left.
+TINY = 1e-300
 
 
 @inlined
@@ -193,8 +195,8 @@ def certify(tb: Table, c: Certificates, m: Memory, i: int, single: float, level:
         m.pool[entry, NEXT] = m.heads[series, b]
         m.heads[series, b] = entry
         m.cursor[TOP_BUCKET, series] = max(b, m.cursor[TOP_BUCKET, series])
-        m.limit[HIGHEST_PENDING, series] = max(key, m.limit[HIGHEST_PENDING, series])
-        m.limit[HIGHEST, series] = max(key, m.limit[HIGHEST, series])
+        m.pending[series] = max(key, m.pending[series])
+        m.flat_top[series] = max(key, m.flat_top[series])
     return True
 
 
@@ -207,7 +209,7 @@ def open_series(tb: Table, c: Certificates, m: Memory, series: int, y: float) ->
         touch(tb, c, m, c.owner[p])
         p += 1
     m.cursor[POINTER, series] = p
-    if y < m.limit[HIGHEST_PENDING, series]:
+    if y < m.pending[series]:
         low = c.grid[0, series]
         scale = c.grid[1, series]
         lowest = bucket(y, low, scale)
@@ -239,43 +241,40 @@ def open_series(tb: Table, c: Certificates, m: Memory, series: int, y: float) ->
         if b >= 0 and b < lowest:
             top = low + (b + 1) / scale
             top += 1e-9 * abs(top)
-        m.limit[HIGHEST_PENDING, series] = top
-    highest = m.limit[HIGHEST_PENDING, series]
+        m.pending[series] = top
+    highest = m.pending[series]
     if p < end and c.key[p] > highest:
         highest = c.key[p]
-    m.limit[HIGHEST, series] = highest
+    m.flat_top[series] = highest
 
 
 @inlined
-def below_any_key(c: Certificates, m: Memory, pc: int, pd: int) -> bool:
-    """Whether some series is below its highest key.
-
-    `pc` and `pd` are the rows of the state that hold the prices to test.
-    """
+def below_any_key(c: Certificates, m: Memory) -> bool:
+    """Whether some series is below its highest key at oracle prices."""
     assets = m.state.shape[1]
     for a in range(assets):
-        m.prices[a] = m.state[pc, a]
-        m.prices[assets + a] = -m.state[pd, a]
+        m.prices[a] = m.state[PC, a]
+        m.prices[assets + a] = -m.state[PD, a]
     below = 0
-    for g in range(len(c.used)):
-        numeraire = m.state[pd, c.used[g]]
-        at = g * 2 * assets
-        for a in range(2 * assets):
-            below += m.prices[a] < m.limit[HIGHEST, at + a] * numeraire
+    for g in range(m.top.shape[0]):
+        numeraire = m.state[PD, c.used[g]]
+        for a in range(m.top.shape[1]):
+            below += m.prices[a] < m.top[g, a] * numeraire
     return below > 0
 
 
 @called
-def scan(tb: Table, c: Certificates, m: Memory, pc: int, pd: int) -> None:
-    """Open every series that is below its highest key, prices as in `below_any_key`."""
+def scan(tb: Table, c: Certificates, m: Memory, at_market: bool) -> None:
+    """Open every series that is below its highest key, at market or at oracle prices."""
     assets = m.state.shape[1]
-    for g in range(len(c.used)):
+    pc = XC if at_market else PC
+    pd = XD if at_market else PD
+    for g in range(m.top.shape[0]):
         numeraire = m.state[pd, c.used[g]]
         for a in range(2 * assets):
             price = m.state[pc, a] if a < assets else -m.state[pd, a - assets]
-            series = g * 2 * assets + a
-            if price < m.limit[HIGHEST, series] * numeraire:
-                open_series(tb, c, m, series, price / numeraire)
+            if price < m.top[g, a] * numeraire:
+                open_series(tb, c, m, g * 2 * assets + a, price / numeraire)
 
 
 @inlined
@@ -308,12 +307,15 @@ def fall_asleep(tb: Table, c: Certificates, m: Memory, i: int, how: int, t: int)
             m.pool[x, STAMP] = m.position[i, VERSION]
             m.pool[x, NEXT] = m.sleep_heads[pair, b]
             m.sleep_heads[pair, b] = x
+            if m.sleep_limit[LARGEST, pair] == 0.0:
+                m.pairs[m.counter[PAIRS]] = pair
+                m.counter[PAIRS] += 1
+                m.sleep_limit[WOKEN_AT, pair] = np.inf
             m.sleep_limit[LARGEST, pair] = max(size, m.sleep_limit[LARGEST, pair])
     m.position[i, ASLEEP] = how
     m.position[i, SINCE] = t
     if how == DOUBTFUL:
         m.doubtful[0] += size
-    m.counter[SLEEPERS] = 1
     return True
 
 
@@ -341,7 +343,8 @@ def wake(m: Memory, pair: int, least: float, beyond: int) -> None:
             x = after
         m.sleep_heads[pair, b] = kept
         b -= 1
-    m.sleep_limit[LARGEST, pair] = largest
+    # Never 0 again on this path: the pair stays listed.
+    m.sleep_limit[LARGEST, pair] = max(largest, TINY)
 
 
 @inlined

@@ -46,8 +46,10 @@ from evaluator.stress.kernel.step import (
     XD,
     Q,
     X,
+    bought,
     impact,
     sale,
+    sold,
     trailing,
 )
 from evaluator.stress.ledger import AVERAGE_EPSILON
@@ -60,6 +62,7 @@ FLOOR_MARGIN = 1.01e-4
 
 # Room for rounding in bounds that must hold.
 ABOVE, BELOW = 1.0 + 1e-12, 1.0 - 1e-12
+SURELY = 1e-9
 
 
 @inlined
@@ -136,16 +139,25 @@ def recognise(
 
 
 @inlined
-def congestion(s: Settings, relative: FloatArray, t: int) -> tuple[float, float]:
-    """USD of gas for a liquidation and USD liquidators can repay, in step t."""
+def gas_multiple(s: Settings, relative: FloatArray, t: int) -> float:
+    """Gas price in step t over the one at the start."""
     if s.native < 0:
-        return s.gas, s.capital
-    width = trailing(relative, t, s.native, s.window)
-    multiple = width**s.gas_elasticity
-    return (
-        s.gas * multiple * relative[t, s.native],
-        s.capital * multiple**-s.inclusion_elasticity,
-    )
+        return 1.0
+    return float(trailing(relative, t, s.native, s.window) ** s.gas_elasticity)
+
+
+@inlined
+def gas_cost_now(s: Settings, relative: FloatArray, t: int, multiple: float) -> float:
+    """USD of gas for a liquidation in step t."""
+    if s.native < 0:
+        return s.gas
+    return float(s.gas * multiple * relative[t, s.native])
+
+
+@inlined
+def capital_now(s: Settings, multiple: float) -> float:
+    """USD of debt that liquidators can repay in a step of this gas price."""
+    return float(s.capital * multiple**-s.inclusion_elasticity)
 
 
 @called
@@ -197,10 +209,10 @@ def liquidate(
     price_d = st[ORACLE_PRICE, d]
     incentive = 1.0 + tb.rule[1, np.int64(tb.rows[i, CATEGORY]) + c]
     offer = capital / price_d
-    largest = 0.0
+    cost = gas + s.least_profit
+    most = 0.0
+    previous = -np.inf
     for halvings in range(s.halvings + 1):
-        if halvings > 0:
-            offer = largest * 0.5**halvings
         repaid = min(offer, owed * factor)
         if s.aave:
             seized = repaid * price_d / price_c * incentive
@@ -213,28 +225,31 @@ def liquidate(
             seized = min(repaid * incentive * price_d / price_c, held)
             fee = seized * tb.par[FEE_SHARE, c]
         received = seized - fee
+        # Proceeds are concave and costs convex in size: no smaller size earns more than it
+        # would at marginal prices, and once halving does not help it never will (two pools).
         if halvings == 0:
-            largest = repaid
-            # Proceeds and costs are concave and convex in size: no size earns more than the
-            # largest would at marginal prices.
             most = received * st[MARGINAL, c] * ABOVE - repaid * st[MARGINAL, d] * BELOW
-            if not most > gas + s.least_profit:
-                return 0.0, -1, -1
+        else:
+            most *= 0.5
+        if not most > cost:
+            return 0.0, -1, -1
+        offer = repaid * 0.5
         if not repaid > 0.0 or received > st[CASH, c]:
             continue
-        q1 = st[Q, c] + received
-        sold = 0.0
+        earned = 0.0
         if received > 0.0:
-            sold = sale(tb, c, st[Q, c] / st[DEPTH, c], q1 / st[DEPTH, c]) * st[DEPTH, c]
-            sold *= tb.par[POOL_KEEPS, c]
-        b0 = q1 if c == d else st[Q, d]
-        bought = (
-            sale(tb, d, (b0 - repaid) / st[DEPTH, d], b0 / st[DEPTH, d])
-            * st[DEPTH, d]
-            / tb.par[POOL_KEEPS, d]
-        )
-        profit = st[X, c] * sold - st[X, d] * bought - gas
+            earned = st[X, c] * tb.par[POOL_KEEPS, c] * sold(tb, st, c, received)
+        if c == d:
+            depth = st[DEPTH, d]
+            q1 = st[Q, d] + received
+            paid = sale(tb, d, (q1 - repaid) / depth, q1 / depth) * depth
+        else:
+            paid = bought(tb, st, d, repaid)
+        profit = earned - st[X, d] * paid / tb.par[POOL_KEEPS, d] - gas
         if not profit > s.least_profit:
+            if c != d and profit < previous - SURELY * (earned + cost):
+                return 0.0, -1, -1
+            previous = profit
             continue
         spent = repaid * price_d
         _, healthy, due = value(tb, s.floors, amount, i, st, XC, XD)

@@ -57,15 +57,20 @@ IntArray = NDArray[np.int64]
     XC,  # market price of a unit of collateral
     XD,  # market price of a unit of debt
     MARGINAL,  # USD, market price with the impact of the inventory as it stands
-) = range(14)
-STATE = 14
+    W,  # of the liquidity curve at the inventory as it stands
+    SLOPE,  # of w there, per whole token
+    UP,  # whole tokens that can be sold before w bends
+    DOWN,  # whole tokens that can be bought before w bends
+) = range(18)
+STATE = 18
 
 
 @inlined
-def reset(tb: Table, st: FloatArray, history: FloatArray) -> None:
+def reset(tb: Table, s: Settings, st: FloatArray, history: FloatArray) -> None:
     """Put the state at the start of a path."""
     for a in range(st.shape[1]):
         st[Q, a] = 0.0
+        st[DEPTH, a] = s.depth
         st[X, a] = tb.par[BASE, a]
         st[ORACLE_PRICE, a] = tb.par[ORACLE_START, a]
         st[UPDATED, a] = 0
@@ -120,12 +125,43 @@ def sale(tb: Table, a: int, q0: float, q1: float) -> float:
 
 @inlined
 def impact(tb: Table, st: FloatArray, a: int) -> None:
-    """Set the marginal price of one asset from its inventory."""
-    if st[Q, a] == 0.0:
-        st[MARGINAL, a] = st[X, a]
+    """Set the marginal price of one asset, and w around its inventory."""
+    depth = st[DEPTH, a]
+    q = st[Q, a] / depth
+    k = -1
+    while k + 1 < tb.whole[BENDS, a] and tb.bend[BEND_Q, a, k + 1] <= q:
+        k += 1
+    if k < 0:
+        st[W, a] = tb.bend[BEND_W, a, 0]
+        st[SLOPE, a] = 0.0
+        st[DOWN, a] = np.inf
     else:
-        x = w(tb, a, st[Q, a] / st[DEPTH, a])
-        st[MARGINAL, a] = st[X, a] * (1.0 / (x * x))
+        at = tb.bend[BEND_Q, a, k]
+        st[W, a] = tb.bend[BEND_W, a, k] + tb.bend[BEND_SLOPE, a, k] * (q - at)
+        st[SLOPE, a] = tb.bend[BEND_SLOPE, a, k] / depth
+        st[DOWN, a] = (q - at) * depth
+    st[UP, a] = np.inf
+    if k + 1 < tb.whole[BENDS, a]:
+        st[UP, a] = (tb.bend[BEND_Q, a, k + 1] - q) * depth
+    st[MARGINAL, a] = st[X, a] * (1.0 / (st[W, a] * st[W, a]))
+
+
+@inlined
+def sold(tb: Table, st: FloatArray, a: int, amount: float) -> float:
+    """What selling `amount` > 0 whole tokens now pays, in units of the undisturbed price."""
+    if amount <= st[UP, a]:
+        return float(amount / (st[W, a] * (st[W, a] + st[SLOPE, a] * amount)))
+    depth = st[DEPTH, a]
+    return float(sale(tb, a, st[Q, a] / depth, (st[Q, a] + amount) / depth) * depth)
+
+
+@inlined
+def bought(tb: Table, st: FloatArray, a: int, amount: float) -> float:
+    """What buying `amount` > 0 whole tokens now costs, in units of the undisturbed price."""
+    if amount <= st[DOWN, a]:
+        return float(amount / (st[W, a] * (st[W, a] - st[SLOPE, a] * amount)))
+    depth = st[DEPTH, a]
+    return float(sale(tb, a, (st[Q, a] - amount) / depth, st[Q, a] / depth) * depth)
 
 
 @inlined
@@ -138,9 +174,8 @@ def refill(s: Settings, st: FloatArray) -> None:
 @inlined
 def set_depth(tb: Table, s: Settings, st: FloatArray, relative: FloatArray, t: int) -> None:
     """Let LPs leave as the range of prices that ends at t tells them."""
-    for a in range(st.shape[1]):
-        st[DEPTH, a] = s.depth
-        if s.depth_elasticity > 0.0:
+    if s.depth_elasticity > 0.0:
+        for a in range(st.shape[1]):
             width = trailing(relative, t, tb.whole[COLUMN, a], s.window)
             st[DEPTH, a] = s.depth * width**-s.depth_elasticity
 
@@ -153,8 +188,11 @@ def move_prices(
     for a in range(st.shape[1]):
         c = tb.whole[COLUMN, a]
         st[X, a] = relative[t, c] * tb.par[BASE, a]
-        impact(tb, st, a)
-        history[t, a] = st[MARGINAL, a]
+        if st[Q, a] == 0.0:
+            history[t, a] = st[X, a]
+        else:
+            x = w(tb, a, st[Q, a] / st[DEPTH, a])
+            history[t, a] = st[X, a] * (1.0 / (x * x))
 
 
 @inlined
@@ -187,25 +225,21 @@ def utilisation(st: FloatArray, a: int) -> float:
 @inlined
 def accrue(tb: Table, s: Settings, st: FloatArray, out: FloatArray) -> None:
     """Grow debts and deposits."""
+    interest = 0.0
     for a in range(st.shape[1]):
-        u = utilisation(st, a)
-        x = min(max(u, 0.0), 1.0)
+        total = st[BORROWED, a] + st[CASH, a]
+        u = st[BORROWED, a] / total if total > 0.0 else 0.0
         best = tb.par[OPTIMAL, a]
-        if x <= best or best >= 1.0:
-            share = x / best if best > 0.0 else 1.0
-            rate = tb.par[RATE_BASE, a] + tb.par[SLOPE1, a] * min(share, 1.0)
-        else:
-            rate = (
-                tb.par[RATE_BASE, a]
-                + tb.par[SLOPE1, a]
-                + tb.par[SLOPE2, a] * (x - best) / (1.0 - best)
-            )
+        near = u if u < best else best
+        beyond = u - best if u > best else 0.0
+        rate = tb.par[RATE_BASE, a] + tb.par[SLOPE1, a] * near + tb.par[SLOPE2, a] * beyond
         growth = rate * s.years
-        earned = rate * u * tb.par[PASSED_ON, a]
-        out[INTEREST_PAID] += st[BORROWED, a] * growth * st[X, a]
+        earned = growth * u * tb.par[PASSED_ON, a]
+        interest += st[BORROWED, a] * growth * st[X, a]
         st[BORROW_INDEX, a] *= 1.0 + growth
-        st[SUPPLY_INDEX, a] *= 1.0 + earned * s.years
+        st[SUPPLY_INDEX, a] *= 1.0 + earned
         st[BORROWED, a] *= 1.0 + growth
+    out[INTEREST_PAID] += interest
 
 
 @inlined
@@ -231,7 +265,8 @@ def close_step(st: FloatArray, out: FloatArray) -> bool:
     for a in range(st.shape[1]):
         if st[BORROWED, a] > 0.0:
             supply = st[BORROWED, a] + st[CASH, a]
-            out[PEAK] = max(out[PEAK], st[BORROWED, a] / supply)
+            if st[BORROWED, a] > out[PEAK] * supply:
+                out[PEAK] = st[BORROWED, a] / supply
             if st[CASH, a] <= NO_CASH * supply:
                 frozen = True
     return frozen
