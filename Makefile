@@ -12,7 +12,7 @@ PYTHON ?= $(shell for p in python3.12 python3.11 python3 python; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo "$$p"; break; }; done)
 WORKERS ?= 2
 
-.PHONY: help setup demo demo-bot test quick check format lint types imports bench docs lock clean
+.PHONY: help setup demo demo-bot test quick check format lint types imports bench soak docs lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -69,6 +69,9 @@ docs: setup ## Build the documentation into site/
 	@$(BIN)/python docs/write_commands.py
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 	@echo "open site/index.html"
+
+soak: setup ## Let the bot run through proposals, reorganisations, faults and kills
+	@$(BIN)/python benchmarks/soak/soak.py
 
 lock: ## Rewrite requirements.lock from pyproject.toml
 	@$(BIN)/python -m uv lock --quiet
