@@ -173,18 +173,20 @@ async def soak(proposals: int, kills: int, seed: int, patience: float) -> int:
             run.chain.mine(3)
             forum.weather = STORM
             process = await run.start_bot()
-            per_life = max(1, proposals // (kills + 1))
-            while run.created < proposals:
-                run.chain_moves()
+            kill_at = time.monotonic() + run.chance.uniform(7.0, 14.0)
+            # The storm lasts until all proposals are there and all kills are done.
+            while run.created < proposals or (run.kills < kills and not run.done()):
+                if run.created < proposals:
+                    run.chain_moves()
                 run.discord_fails()
-                await asyncio.sleep(run.chance.uniform(0.05, 0.6))
+                await asyncio.sleep(run.chance.uniform(0.1, 0.8))
                 run.memory[-1].append(resident(process.pid))
-                if run.kills < kills and run.created % per_life == 0:
-                    await asyncio.sleep(run.chance.uniform(4.0, 8.0))  # well into its work
+                if run.kills < kills and time.monotonic() > kill_at:
                     process.kill()
                     await process.wait()
                     run.kills += 1
                     process = await run.start_bot()
+                    kill_at = time.monotonic() + run.chance.uniform(7.0, 14.0)
             forum.weather, run.discord.faults = CALM, []
             deadline = time.monotonic() + patience
             while not run.done() and time.monotonic() < deadline:
@@ -201,7 +203,7 @@ async def soak(proposals: int, kills: int, seed: int, patience: float) -> int:
     lost = 2 * run.created - len(topics) - len(shown)
     doubled = sum(n - 1 for n in [*topics.values(), *shown.values()])
     life = max(run.memory, key=len)
-    steady = [size for size in life if size][len(life) // 3 :]
+    steady = [size for size in life if size][len(life) // 2 :]
     print(f"proposals {run.created}, reorganisations {run.reorganisations}, kills {run.kills}, "
           f"{time.monotonic() - began:.0f} s")  # fmt: skip
     print(f"deliveries: {dict(sorted(outcomes.items()))}; refused: {len(refused)}")
@@ -209,7 +211,7 @@ async def soak(proposals: int, kills: int, seed: int, patience: float) -> int:
     if len(steady) >= 2:
         grown = (steady[-1] - steady[0]) / 2**20
         print(f"memory: {steady[-1] / 2**20:.0f} MiB resident, {grown:+.1f} MiB over "
-              f"{len(steady)} samples of the longest life")  # fmt: skip
+              f"{len(steady)} samples, the later half of the longest life")  # fmt: skip
     return 0 if lost == doubled == code == 0 else 1
 
 
