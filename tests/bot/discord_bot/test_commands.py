@@ -25,7 +25,9 @@ from bot.settings import DiscordSettings, Settings
 from bot.workshop import Workshop
 
 # Refusals are errors of the command that the user is told of.
-refusing = pytest.mark.simcord(check_errors=False)
+refusing = pytest.mark.simcord(check_errors=False, settle_timeout=30.0)
+# A shared machine may be slow.
+pytestmark = pytest.mark.simcord(settle_timeout=30.0)
 GOVERNOR = "0x" + "11" * 20
 HOSTILE = "@everyone [free](https://evil.example) `rm` **now**"
 
