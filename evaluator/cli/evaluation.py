@@ -124,6 +124,12 @@ def evaluate(
     scenario: Annotated[
         str | None, typer.Option("--scenario", help="Scenario laid over the price process.")
     ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            "--scheduler", help="Dask scheduler, tcp://HOST:PORT, to run the paths on its workers."
+        ),
+    ] = None,
     out: Out = Path("seatrial-report"),
     quiet: Quiet = False,
 ) -> int:
@@ -155,6 +161,7 @@ def evaluate(
         seed=seed,
         policy=policy,
         scenario=scenario,
+        scheduler=scheduler,
         out=out,
     )
     report = run_evaluation(request, quiet=quiet)

@@ -26,6 +26,7 @@ class EvaluationRequest:
     seed: int = 0  # of every random stream; 0 is a seed
     policy: Path | None = None  # policy.toml, None for the default policy
     scenario: str | None = None  # name of a scenario, None for the calibrated process
+    scheduler: str | None = None  # address of a Dask scheduler, None for threads of this machine
     out: Path = Path("seatrial-report")  # folder the report's files are written to
 
 

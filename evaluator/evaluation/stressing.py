@@ -86,6 +86,7 @@ def stress(
             seed=request.seed,
             progress=told.advance,
             cancelled=cancelled,
+            scheduler=request.scheduler,
         )
 
     settings = battery if asked is None else asked.apply_battery(battery)
