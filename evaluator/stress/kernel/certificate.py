@@ -75,7 +75,7 @@ from evaluator.stress.kernel.position import (
     gas_cost_now,
     gas_multiple,
     linear,
-    liquidate,
+    liquidate_here,
     recognise,
     rounded,
     shortfall,
@@ -284,7 +284,7 @@ def liquidations(
                         capital = capital_now(s, multiple)
                         counted = True
                     for _ in range(s.attempts):
-                        spent, sold, bought = liquidate(
+                        spent, sold, bought = liquidate_here(
                             tb, s, st, m.amount, i, h, e, capital, gas, out, by_asset
                         )
                         capital -= spent

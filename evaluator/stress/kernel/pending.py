@@ -130,6 +130,21 @@ def rouse(m: Memory, i: int) -> None:
 
 
 @inlined
+def wait(c: Certificates, m: Memory, i: int, series: int, key: float) -> None:
+    """Let position i wait in a series until it falls below a key."""
+    b = bucket(key, c.grid[0, series], c.grid[1, series])
+    entry = take(m)
+    m.pool_key[entry] = key
+    m.pool[entry, OWNER] = i
+    m.pool[entry, STAMP] = m.position[i, VERSION]
+    m.pool[entry, NEXT] = m.heads[series, b]
+    m.heads[series, b] = entry
+    m.cursor[TOP_BUCKET, series] = max(b, m.cursor[TOP_BUCKET, series])
+    m.pending[series] = max(key, m.pending[series])
+    m.flat_top[series] = max(key, m.flat_top[series])
+
+
+@inlined
 def certify(tb: Table, c: Certificates, m: Memory, i: int, single: float, level: float) -> bool:
     """Put position i's certificate among the pending ones; False if it has none.
 
@@ -142,6 +157,19 @@ def certify(tb: Table, c: Certificates, m: Memory, i: int, single: float, level:
     if not room_in_pool(m, int(np.int64(end - start))):
         return False
     k = tb.rows[i, CATEGORY]
+    if c.kind[i] == 1:
+        # One collateral and one debt: the key is the exact trigger, whatever the weights.
+        asset = int(np.int64(tb.asset[start]))
+        debt = np.uint64(tb.asset[split])
+        lt = single if single > 0.0 else c.weight[0, k + np.uint64(tb.asset[start])]
+        h = m.amount[start] * m.state[PC, asset] * lt
+        e = m.amount[split] * m.state[PD, debt]
+        margin = h - e - ROUNDING * (h + e)
+        if not margin > 0.0:
+            return False
+        key = m.state[PC, asset] / m.state[PD, debt] * (1.0 - margin / h)
+        wait(c, m, i, c.group[debt] * 2 * m.state.shape[1] + asset, key)
+        return True
     several = 1 if split - start > 1 else 0
     h = 0.0
     e = 0.0
@@ -172,7 +200,6 @@ def certify(tb: Table, c: Certificates, m: Memory, i: int, single: float, level:
     room = margin / total
     base = 1.0 / m.state[PD, n]
     assets = m.state.shape[1]
-    stamp = m.position[i, VERSION]
     for x in range(start, end):
         if m.amount[x] <= 0.0:
             continue
@@ -187,16 +214,7 @@ def certify(tb: Table, c: Certificates, m: Memory, i: int, single: float, level:
                 continue
             key = -m.state[PD, asset] * base * (1.0 + room * c.spread[g, asset])
             series = g * 2 * assets + assets + asset
-        b = bucket(key, c.grid[0, series], c.grid[1, series])
-        entry = take(m)
-        m.pool_key[entry] = key
-        m.pool[entry, OWNER] = i
-        m.pool[entry, STAMP] = stamp
-        m.pool[entry, NEXT] = m.heads[series, b]
-        m.heads[series, b] = entry
-        m.cursor[TOP_BUCKET, series] = max(b, m.cursor[TOP_BUCKET, series])
-        m.pending[series] = max(key, m.pending[series])
-        m.flat_top[series] = max(key, m.flat_top[series])
+        wait(c, m, i, series, key)
     return True
 
 

@@ -160,8 +160,7 @@ def capital_now(s: Settings, multiple: float) -> float:
     return float(s.capital * multiple**-s.inclusion_elasticity)
 
 
-@called
-def liquidate(
+def _liquidate(
     tb: Table,
     s: Settings,
     st: FloatArray,
@@ -279,6 +278,12 @@ def liquidate(
                 amount[n] = 0.0
         return float(spent), c, d
     return 0.0, -1, -1
+
+
+# Copied into the certificate loop, where most that is looked at is tried; kept out of the
+# dense loop, which would be slower for carrying it.
+liquidate_here = inlined(_liquidate)
+liquidate = called(_liquidate)
 
 
 @inlined
