@@ -32,7 +32,6 @@ from evaluator.stress.kernel.layout import (
     REFILL,
     RESULTS,
     SUPPLIERS,
-    WATCHED,
     Settings,
     Table,
 )
@@ -137,7 +136,7 @@ def borrowers_act(tb: Table, s: Settings, c: Certificates, m: Memory, out: Float
     scan(tb, c, m, False)
     i = following(m.word, m.summary, -1)
     while i >= 0:
-        if tb.rows[i, WATCHED] == 1:
+        if tb.watched[i] == 1:
             top_up(tb, s, m.state, m.amount, i, out)
         i = following(m.word, m.summary, i)
 
@@ -158,7 +157,7 @@ def received_share(tb: Table, s: Settings, a: int) -> float:
 
 
 @called
-def wake_for_the_step(m: Memory, growth: float, least: float) -> None:
+def wake_for_the_step(tb: Table, m: Memory, growth: float, least: float) -> None:
     """Wake the sleepers that could pay at the step's first margins."""
     assets = m.state.shape[1]
     for x in range(m.counter[PAIRS]):
@@ -170,12 +169,12 @@ def wake_for_the_step(m: Memory, growth: float, least: float) -> None:
         m.sleep_limit[WOKEN_AT, pair] = kappa
         per_size = kappa * (m.margin[GROWTH, debt] if single else growth)
         if m.sleep_limit[LARGEST, pair] * per_size > least:
-            wake(m, pair, least / per_size, -1)
+            wake(tb, m, pair, least / per_size, -1)
 
 
 @called
 def wake_in_between(
-    m: Memory, sold: int, bought: int, growth: float, least: float, beyond: int
+    tb: Table, m: Memory, sold: int, bought: int, growth: float, least: float, beyond: int
 ) -> None:
     """Wake later sleepers of pairs whose margin rose within the step.
 
@@ -196,7 +195,7 @@ def wake_in_between(
         factor = m.margin[GROWTH, debt] if single else growth
         further = kappa * _MARGIN_STEP + _LEAST_MARGIN_STEP
         if further > 0.0 and m.sleep_limit[LARGEST, pair] * further * factor > least:
-            wake(m, pair, least / (further * factor), beyond)
+            wake(tb, m, pair, least / (further * factor), beyond)
         m.sleep_limit[WOKEN_AT, pair] = further
 
 
@@ -252,10 +251,10 @@ def liquidations(
             market_growth = max(market_growth, st[XD, a] / tb.par[ORACLE_START, a])
         unseen = m.doubtful[0] * market_growth * 1.000001
         if m.counter[PAIRS] > 0:
-            wake_for_the_step(m, growth, least)
+            wake_for_the_step(tb, m, growth, least)
             i = following(m.word, m.summary, -1)
         while i >= 0:
-            watched = tb.rows[i, WATCHED] == 1
+            watched = tb.watched[i] == 1
             bound = debt_bound(tb, c, m, i, growth)
             looked_at = True
             if (
@@ -294,7 +293,7 @@ def liquidations(
                         set_margin(tb, m, sold, received[sold])
                         set_margin(tb, m, bought, received[bought])
                         if m.counter[PAIRS] > 0:
-                            wake_in_between(m, sold, bought, growth, least, i)
+                            wake_in_between(tb, m, sold, bought, growth, least, i)
                         _, h, e = value(tb, s.floors, m.amount, i, st, PC, PD)
                         if not h < e:
                             break

@@ -20,7 +20,6 @@ from evaluator.stress.kernel.layout import (
     REFILL,
     RESULTS,
     SUPPLIERS,
-    WATCHED,
     Settings,
     Table,
 )
@@ -110,7 +109,7 @@ def dense_paths(
                     if s.watching:
                         unit_prices(st)
                         for i in range(N):
-                            if tb.rows[i, WATCHED]:
+                            if tb.watched[i]:
                                 top_up(tb, s, st, amount, i, out)
                 else:
                     unit_prices(st)

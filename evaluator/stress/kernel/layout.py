@@ -90,10 +90,12 @@ RESULTS = 13
 (
     START,  # first entry
     SPLIT,  # first debt entry
-    END,  # after the last entry
+    END,  # after the last entry; what is there bounds the debt, see `_entries`
     CATEGORY,  # eMode category times A
-    WATCHED,  # 1 if the borrower tops up
-) = range(5)
+) = range(4)
+
+# Rounding that a bound of a position's debt allows for.
+SIZE_ROUNDING = 1e-9
 
 # Layers of Table.bend.
 (
@@ -113,9 +115,10 @@ class Table(NamedTuple):
     whole: IntArray  # shape (6, A), see COLUMN and following
     bend: FloatArray  # shape (3, A, M), see BEND_Q and following
     rule: FloatArray  # shape (2, K * A): liquidation thresholds, net bonuses
-    rows: NDArray[np.uint64]  # shape (N, 5), see START and following
+    rows: NDArray[np.uint32]  # shape (N, 4), see START and following
+    watched: NDArray[np.uint8]  # shape (N,); 1 if the borrower tops up
     asset: NDArray[np.uint16]  # shape (nnz,), of every entry
-    amount: FloatArray  # shape (nnz,); whole tokens at the start
+    amount: FloatArray  # shape (nnz,); whole tokens at the start; at END: USD owed, at most
     order: IntArray  # shape (7,), codes of events
 
 
@@ -194,6 +197,7 @@ def table(market: Market, columns: IntArray, universe: Universe, battery: Batter
         ],
         dtype=np.int64,
     )
+    start, split, end, asset, amount = _entries(ledger, market.prices)
     return Table(
         par=par,
         whole=whole,
@@ -201,20 +205,34 @@ def table(market: Market, columns: IntArray, universe: Universe, battery: Batter
         rule=np.array(
             [market.liquidation_thresholds().ravel(), market.liquidation_bonuses().ravel()]
         ),
-        rows=np.stack(
-            [
-                ledger.start[:-1],
-                ledger.split,
-                ledger.start[1:],
-                ledger.category * A,
-                ledger.watched.astype(np.int64),
-            ],
-            axis=1,
-        ).astype(np.uint64),
-        asset=ledger.asset.astype(np.uint16),
-        amount=ledger.amount,
+        rows=np.stack([start, split, end, ledger.category * A], axis=1).astype(np.uint32),
+        watched=ledger.watched.astype(np.uint8),
+        asset=asset,
+        amount=amount,
         order=np.array([_CODE[e] for e in battery.order], dtype=np.int64),
     )
+
+
+def _entries(
+    ledger: Ledger, prices: FloatArray
+) -> tuple[IntArray, IntArray, IntArray, NDArray[np.uint16], FloatArray]:
+    """Start, split and end of each position, and asset and amount of each entry.
+
+    One more entry after each position holds a bound of its debt in USD at
+    `prices`, so that it shares the amounts' cache line.
+    """
+    N = len(ledger)
+    shift = np.arange(N)
+    start, split, end = ledger.start[:-1] + shift, ledger.split + shift, ledger.start[1:] + shift
+    row = np.repeat(shift, np.diff(ledger.start))
+    at = np.arange(len(ledger.asset)) + row
+    asset = np.zeros(len(ledger.asset) + N, dtype=np.uint16)
+    amount = np.zeros(len(asset))
+    asset[at] = ledger.asset
+    amount[at] = ledger.amount
+    owed = np.where(at >= split[row], ledger.amount * prices[ledger.asset], 0.0)
+    amount[end] = np.bincount(row, weights=owed, minlength=N) * (1.0 + SIZE_ROUNDING)
+    return start, split, end, asset, amount
 
 
 def _slopes(curves: list[RateCurve]) -> FloatArray:

@@ -28,7 +28,11 @@ VERSION, EPOCH, ASLEEP, SINCE = range(4)
 AWAKE, SOLVENT, DOUBTFUL = range(3)
 
 # Columns of Memory.pool.
-OWNER, STAMP, NEXT = range(3)
+(
+    KEY,  # bits of the key, or of the size of a sleeper
+    OWNER,  # position, and its version at the time in the upper half
+    NEXT,  # entry of the same list, -1 for none
+) = range(3)
 
 # Rows of Memory.cursor.
 POINTER, TOP_BUCKET = range(2)
@@ -60,9 +64,8 @@ class Memory(NamedTuple):
 
     state: FloatArray  # shape (STATE, A), see step.Q and following
     history: FloatArray  # shape (S + 1, A); USD, market prices with impact
-    amount: FloatArray  # shape (nnz,); rows are copied from the table when first touched
+    amount: FloatArray  # shape (nnz,) as the table's; rows are copied when first touched
     position: NDArray[np.int32]  # shape (N, 4), see VERSION and following
-    size: FloatArray  # shape (N,); USD of debt at the start's prices, at most
     touched: NDArray[np.int32]  # shape (N,); positions copied on this path
     word: NDArray[np.uint64]  # candidates: bit per position
     summary: NDArray[np.uint64]  # bit per word
@@ -74,8 +77,7 @@ class Memory(NamedTuple):
     sleep_heads: NDArray[np.int32]  # shape (2 A A, SIZES); first sleeper of each bucket
     pairs: IntArray  # shape (2 A A,); pairs with sleepers on this path
     sleep_limit: FloatArray  # shape (2, 2 A A), see LARGEST and following
-    pool_key: FloatArray  # shape (entries,); key, or size of a sleeper
-    pool: NDArray[np.int32]  # shape (entries, 4), see OWNER and following
+    pool: IntArray  # shape (entries, 3), see KEY and following
     prices: FloatArray  # shape (2 A,); pc, then -pd
     margin: FloatArray  # shape (5, A), see EARNED and following
     doubtful: FloatArray  # shape (1,); size of all DOUBTFUL sleepers together
@@ -93,7 +95,6 @@ def memory(positions: int, entries: int, assets: int, groups: int, steps: int) -
         history=np.zeros((steps + 1, assets)),
         amount=np.zeros(entries),
         position=np.zeros((max(positions, 1), 4), dtype=np.int32),
-        size=np.zeros(positions),
         touched=np.zeros(positions, dtype=np.int32),
         word=np.zeros(words, dtype=np.uint64),
         summary=np.zeros((words + 63) // 64, dtype=np.uint64),
@@ -105,8 +106,7 @@ def memory(positions: int, entries: int, assets: int, groups: int, steps: int) -
         heads=np.full((series, BUCKETS), -1, dtype=np.int32),
         sleep_heads=np.full((2 * assets * assets, SIZES), -1, dtype=np.int32),
         sleep_limit=np.zeros((2, 2 * assets * assets)),
-        pool_key=np.zeros(pool),
-        pool=np.zeros((pool, 4), dtype=np.int32),
+        pool=np.zeros((pool, 3), dtype=np.int64),
         prices=np.zeros(2 * assets),
         margin=np.zeros((5, assets)),
         doubtful=np.zeros(1),

@@ -17,9 +17,18 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluator.stress.kernel.bits import insert
+from evaluator.stress.kernel.bits import ONE, insert
 from evaluator.stress.kernel.compilation import called, inlined
-from evaluator.stress.kernel.layout import CATEGORY, END, OPEN, ORACLE_START, SPLIT, START, Table
+from evaluator.stress.kernel.layout import (
+    CATEGORY,
+    END,
+    OPEN,
+    ORACLE_START,
+    SIZE_ROUNDING,
+    SPLIT,
+    START,
+    Table,
+)
 from evaluator.stress.kernel.memory import (
     ASLEEP,
     AWAKE,
@@ -29,6 +38,7 @@ from evaluator.stress.kernel.memory import (
     EPOCH,
     FREE,
     GROWTH,
+    KEY,
     LARGEST,
     NEXT,
     NEXT_FREE,
@@ -39,7 +49,6 @@ from evaluator.stress.kernel.memory import (
     SINCE,
     SIZES,
     SMALLEST_EXPONENT,
-    STAMP,
     TOP_BUCKET,
     TOUCHED,
     VERSION,
@@ -86,10 +95,29 @@ def take(m: Memory) -> int:
         m.counter[FREE] = m.pool[x, NEXT]
         return int(x)
     x = m.counter[NEXT_FREE]
-    if x >= len(m.pool_key):
+    if x >= len(m.pool):
         return -1
     m.counter[NEXT_FREE] = x + 1
     return int(x)
+
+
+@inlined
+def write(m: Memory, x: int, key: float, i: int) -> None:
+    """Fill an entry of the pool for position i as it is now."""
+    m.pool[x, KEY] = np.float64(key).view(np.int64)
+    m.pool[x, OWNER] = (np.int64(m.position[i, VERSION]) << 32) | np.int64(i)
+
+
+@inlined
+def key_of(m: Memory, x: int) -> float:
+    """Key of an entry."""
+    return np.int64(m.pool[x, KEY]).view(np.float64)
+
+
+@inlined
+def owner(m: Memory, x: int) -> int:
+    """Position of an entry."""
+    return int(m.pool[x, OWNER] & 0xFFFFFFFF)
 
 
 @inlined
@@ -102,28 +130,27 @@ def give_back(m: Memory, x: int) -> None:
 @inlined
 def room_in_pool(m: Memory, entries: int) -> bool:
     """Whether the pool is sure to hold that many more entries."""
-    return bool(m.counter[NEXT_FREE] + entries <= len(m.pool_key))
+    return bool(m.counter[NEXT_FREE] + entries <= len(m.pool))
 
 
 @inlined
-def touch(tb: Table, c: Certificates, m: Memory, i: int) -> None:
+def touch(tb: Table, m: Memory, i: int) -> None:
     """Copy a position for this path if that was not done yet, and make it a candidate."""
     if m.position[i, EPOCH] != m.counter[PATHS]:
         m.position[i, EPOCH] = m.counter[PATHS]
         m.position[i, ASLEEP] = AWAKE
         m.touched[m.counter[TOUCHED]] = i
         m.counter[TOUCHED] += 1
-        for n in range(tb.rows[i, START], tb.rows[i, END]):
+        for n in range(np.uint64(tb.rows[i, START]), np.uint64(tb.rows[i, END]) + ONE):
             m.amount[n] = tb.amount[n]
-        m.size[i] = c.size[i]
         insert(m.word, m.summary, i)
 
 
 @inlined
-def rouse(m: Memory, i: int) -> None:
+def rouse(tb: Table, m: Memory, i: int) -> None:
     """Make a candidate of a position that was waiting somewhere."""
     if m.position[i, ASLEEP] == DOUBTFUL:
-        m.doubtful[0] -= m.size[i]
+        m.doubtful[0] -= m.amount[np.uint64(tb.rows[i, END])]
     m.position[i, VERSION] += 1
     m.position[i, ASLEEP] = AWAKE
     insert(m.word, m.summary, i)
@@ -134,9 +161,7 @@ def wait(c: Certificates, m: Memory, i: int, series: int, key: float) -> None:
     """Let position i wait in a series until it falls below a key."""
     b = bucket(key, c.grid[0, series], c.grid[1, series])
     entry = take(m)
-    m.pool_key[entry] = key
-    m.pool[entry, OWNER] = i
-    m.pool[entry, STAMP] = m.position[i, VERSION]
+    write(m, entry, key, i)
     m.pool[entry, NEXT] = m.heads[series, b]
     m.heads[series, b] = entry
     m.cursor[TOP_BUCKET, series] = max(b, m.cursor[TOP_BUCKET, series])
@@ -151,12 +176,12 @@ def certify(tb: Table, c: Certificates, m: Memory, i: int, single: float, level:
     It proves collateral weighted by `weight` >= `level` times debt. With
     `single` > 0 that is the weight of every collateral.
     """
-    start = tb.rows[i, START]
-    split = tb.rows[i, SPLIT]
-    end = tb.rows[i, END]
+    start = np.uint64(tb.rows[i, START])
+    split = np.uint64(tb.rows[i, SPLIT])
+    end = np.uint64(tb.rows[i, END])
     if not room_in_pool(m, int(np.int64(end - start))):
         return False
-    k = tb.rows[i, CATEGORY]
+    k = np.uint64(tb.rows[i, CATEGORY])
     if c.kind[i] == 1:
         # One collateral and one debt: the key is the exact trigger, whatever the weights.
         asset = int(np.int64(tb.asset[start]))
@@ -224,7 +249,7 @@ def open_series(tb: Table, c: Certificates, m: Memory, series: int, y: float) ->
     p = m.cursor[POINTER, series]
     end = c.first[series + 1]
     while p < end and c.key[p] > y:
-        touch(tb, c, m, c.owner[p])
+        touch(tb, m, c.owner[p])
         p += 1
     m.cursor[POINTER, series] = p
     if y < m.pending[series]:
@@ -235,17 +260,17 @@ def open_series(tb: Table, c: Certificates, m: Memory, series: int, y: float) ->
         top = -np.inf
         while b >= lowest:
             x = m.heads[series, b]
-            kept = np.int32(-1)
+            kept = np.int64(-1)
             while x >= 0:
                 after = m.pool[x, NEXT]
-                i = m.pool[x, OWNER]
-                if m.pool[x, STAMP] != m.position[i, VERSION]:
+                i = owner(m, x)
+                if m.pool[x, OWNER] >> 32 != m.position[i, VERSION]:
                     give_back(m, x)
-                elif m.pool_key[x] > y:
-                    rouse(m, i)
+                elif key_of(m, x) > y:
+                    rouse(tb, m, i)
                     give_back(m, x)
                 else:
-                    top = max(top, m.pool_key[x])
+                    top = max(top, key_of(m, x))
                     m.pool[x, NEXT] = kept
                     kept = x
                 x = after
@@ -301,10 +326,10 @@ def fall_asleep(tb: Table, c: Certificates, m: Memory, i: int, how: int, t: int)
 
     `how` is SOLVENT or DOUBTFUL, `t` the step.
     """
-    start = tb.rows[i, START]
-    split = tb.rows[i, SPLIT]
-    end = tb.rows[i, END]
-    size = m.size[i]
+    start = np.uint64(tb.rows[i, START])
+    split = np.uint64(tb.rows[i, SPLIT])
+    end = np.uint64(tb.rows[i, END])
+    size = m.amount[np.uint64(tb.rows[i, END])]
     if not size > 0.0:
         return True  # owes nothing: nothing can ever happen
     if not room_in_pool(m, int(np.int64((split - start) * (end - split)))):
@@ -320,9 +345,7 @@ def fall_asleep(tb: Table, c: Certificates, m: Memory, i: int, how: int, t: int)
                 continue
             pair = offset + np.int64(tb.asset[j]) * assets + np.int64(tb.asset[k])
             x = take(m)
-            m.pool_key[x] = size
-            m.pool[x, OWNER] = i
-            m.pool[x, STAMP] = m.position[i, VERSION]
+            write(m, x, size, i)
             m.pool[x, NEXT] = m.sleep_heads[pair, b]
             m.sleep_heads[pair, b] = x
             if m.sleep_limit[LARGEST, pair] == 0.0:
@@ -338,24 +361,24 @@ def fall_asleep(tb: Table, c: Certificates, m: Memory, i: int, how: int, t: int)
 
 
 @inlined
-def wake(m: Memory, pair: int, least: float, beyond: int) -> None:
+def wake(tb: Table, m: Memory, pair: int, least: float, beyond: int) -> None:
     """Make candidates of a pair's sleepers above a size, those after position `beyond` only."""
     lowest = size_bucket(least)
     largest = 0.0
     b = SIZES - 1
     while b >= 0 and (b >= lowest or largest == 0.0):
         x = m.sleep_heads[pair, b]
-        kept = np.int32(-1)
+        kept = np.int64(-1)
         while x >= 0:
             after = m.pool[x, NEXT]
-            i = m.pool[x, OWNER]
-            if m.pool[x, STAMP] != m.position[i, VERSION]:
+            i = owner(m, x)
+            if m.pool[x, OWNER] >> 32 != m.position[i, VERSION]:
                 give_back(m, x)
-            elif m.pool_key[x] > least and i > beyond:
-                rouse(m, i)
+            elif key_of(m, x) > least and i > beyond:
+                rouse(tb, m, i)
                 give_back(m, x)
             else:
-                largest = max(largest, m.pool_key[x])
+                largest = max(largest, key_of(m, x))
                 m.pool[x, NEXT] = kept
                 kept = x
             x = after
@@ -385,9 +408,9 @@ def best_margin(tb: Table, m: Memory, i: int, earned_row: int, cost_row: int) ->
     """The most a USD repaid can earn before gas on any pair of position i, at most."""
     earned = 0.0
     cost = np.inf
-    for x in range(tb.rows[i, START], tb.rows[i, SPLIT]):
+    for x in range(np.uint64(tb.rows[i, START]), np.uint64(tb.rows[i, SPLIT])):
         earned = max(earned, m.margin[earned_row, np.uint64(tb.asset[x])])
-    for x in range(tb.rows[i, SPLIT], tb.rows[i, END]):
+    for x in range(np.uint64(tb.rows[i, SPLIT]), np.uint64(tb.rows[i, END])):
         cost = min(cost, m.margin[cost_row, np.uint64(tb.asset[x])])
     return float(earned - cost)
 
@@ -395,15 +418,17 @@ def best_margin(tb: Table, m: Memory, i: int, earned_row: int, cost_row: int) ->
 @inlined
 def debt_bound(tb: Table, c: Certificates, m: Memory, i: int, growth: float) -> float:
     """USD that position i owes at oracle prices, at most."""
+    size = m.amount[np.uint64(tb.rows[i, END])]
     if c.kind[i] == 1:
-        return float(m.size[i] * m.margin[GROWTH, np.uint64(tb.asset[tb.rows[i, SPLIT]])])
-    return float(m.size[i] * growth)
+        debt = np.uint64(tb.asset[np.uint64(tb.rows[i, SPLIT])])
+        return float(size * m.margin[GROWTH, debt])
+    return float(size * growth)
 
 
 @inlined
 def remeasure(tb: Table, m: Memory, i: int) -> None:
     """Bound position i's debt again after part of it was repaid."""
     total = 0.0
-    for x in range(tb.rows[i, SPLIT], tb.rows[i, END]):
+    for x in range(np.uint64(tb.rows[i, SPLIT]), np.uint64(tb.rows[i, END])):
         total += m.amount[x] * tb.par[ORACLE_START, np.uint64(tb.asset[x])]
-    m.size[i] = total * (1.0 + 1e-9)
+    m.amount[np.uint64(tb.rows[i, END])] = total * (1.0 + SIZE_ROUNDING)

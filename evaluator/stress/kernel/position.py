@@ -77,14 +77,14 @@ def linear(
     v = 0.0
     h = 0.0
     e = 0.0
-    k = tb.rows[i, CATEGORY]
-    split = tb.rows[i, SPLIT]
-    for n in range(tb.rows[i, START], split):
+    k = np.uint64(tb.rows[i, CATEGORY])
+    split = np.uint64(tb.rows[i, SPLIT])
+    for n in range(np.uint64(tb.rows[i, START]), split):
         a = np.uint64(tb.asset[n])
         x = amount[n] * st[pc, a]
         v += x
         h += x * tb.rule[0, k + a]
-    for n in range(split, tb.rows[i, END]):
+    for n in range(split, np.uint64(tb.rows[i, END])):
         e += amount[n] * st[pd, np.uint64(tb.asset[n])]
     return v, h, e
 
@@ -111,9 +111,9 @@ def shortfall(tb: Table, amount: FloatArray, i: int, st: FloatArray) -> tuple[fl
     """Debt beyond collateral, 0 if none, and debt, of position i in USD at market prices."""
     v = 0.0
     e = 0.0
-    for n in range(tb.rows[i, START], tb.rows[i, SPLIT]):
+    for n in range(np.uint64(tb.rows[i, START]), np.uint64(tb.rows[i, SPLIT])):
         v += amount[n] * st[XC, np.uint64(tb.asset[n])]
-    for n in range(tb.rows[i, SPLIT], tb.rows[i, END]):
+    for n in range(np.uint64(tb.rows[i, SPLIT]), np.uint64(tb.rows[i, END])):
         e += amount[n] * st[XD, np.uint64(tb.asset[n])]
     if e > v:
         return e - v, e
@@ -131,7 +131,7 @@ def recognise(
     by_asset: FloatArray,
 ) -> None:
     """Book a share of what position i owes as bad debt, at market prices."""
-    for n in range(tb.rows[i, SPLIT], tb.rows[i, END]):
+    for n in range(np.uint64(tb.rows[i, SPLIT]), np.uint64(tb.rows[i, END])):
         a = tb.asset[n]
         lost = amount[n] * st[XD, a] * share
         out[BAD_DEBT] += lost
@@ -181,7 +181,7 @@ def _liquidate(
         return 0.0, -1, -1
     c, nc = -1, -1
     most = 0.0
-    for n in range(tb.rows[i, START], tb.rows[i, SPLIT]):
+    for n in range(np.uint64(tb.rows[i, START]), np.uint64(tb.rows[i, SPLIT])):
         a = tb.asset[n]
         x = amount[n] * st[PC, a]
         if x > most and tb.whole[OPEN, a] == 1:
@@ -190,7 +190,7 @@ def _liquidate(
             nc = int(np.int64(n))
     d, nd = -1, -1
     most = 0.0
-    for n in range(tb.rows[i, SPLIT], tb.rows[i, END]):
+    for n in range(np.uint64(tb.rows[i, SPLIT]), np.uint64(tb.rows[i, END])):
         a = tb.asset[n]
         x = amount[n] * st[PD, a]
         if x > most and tb.whole[OPEN, a] == 1:
@@ -206,7 +206,7 @@ def _liquidate(
     owed = amount[nd] * st[BORROW_INDEX, d]
     price_c = st[ORACLE_PRICE, c]
     price_d = st[ORACLE_PRICE, d]
-    incentive = 1.0 + tb.rule[1, np.int64(tb.rows[i, CATEGORY]) + c]
+    incentive = 1.0 + tb.rule[1, int(np.int64(tb.rows[i, CATEGORY])) + c]
     offer = capital / price_d
     cost = gas + s.least_profit
     most = 0.0
@@ -270,11 +270,11 @@ def _liquidate(
         st[CASH, d] += repaid
         st[BORROWED, d] = max(st[BORROWED, d] - repaid, 0.0)
         left = False
-        for n in range(tb.rows[i, START], tb.rows[i, SPLIT]):
+        for n in range(np.uint64(tb.rows[i, START]), np.uint64(tb.rows[i, SPLIT])):
             left |= amount[n] > 0.0
         if not left:
             recognise(tb, st, amount, i, 1.0, out, by_asset)
-            for n in range(tb.rows[i, SPLIT], tb.rows[i, END]):
+            for n in range(np.uint64(tb.rows[i, SPLIT]), np.uint64(tb.rows[i, END])):
                 amount[n] = 0.0
         return float(spent), c, d
     return 0.0, -1, -1
@@ -294,7 +294,7 @@ def top_up(
     v, h, e = value(tb, s.floors, amount, i, st, PC, PD)
     if h < s.top_up_below * e and v >= e and h > 0.0:
         keep = h / (s.top_up_to * e)
-        for n in range(tb.rows[i, SPLIT], tb.rows[i, END]):
+        for n in range(np.uint64(tb.rows[i, SPLIT]), np.uint64(tb.rows[i, END])):
             a = tb.asset[n]
             repaid = amount[n] * st[BORROW_INDEX, a] * (1.0 - keep)
             amount[n] *= keep

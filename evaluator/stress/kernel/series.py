@@ -34,7 +34,6 @@ from evaluator.stress.kernel.layout import (
     ORACLE_START,
     SPLIT,
     START,
-    WATCHED,
     Settings,
     Table,
 )
@@ -67,7 +66,6 @@ class Certificates(NamedTuple):
     weight: FloatArray  # shape (2, K * A): LT for one collateral, LT for several
     level: FloatArray  # shape (N,); k
     kind: NDArray[np.int8]  # shape (N,); 1: one collateral and one debt, 2: watched, 0: else
-    size: FloatArray  # shape (N,); USD of debt at the start's oracle prices, a hair above
 
 
 def typical_moves(relative: FloatArray, columns: IntArray) -> FloatArray:
@@ -87,10 +85,11 @@ def certificates(tb: Table, s: Settings, moves: FloatArray) -> Certificates:
     N = len(tb.rows)
     rows = tb.rows.astype(np.int64)
     price = tb.par[ORACLE_START]
-    asset = tb.asset.astype(np.int64)
     row = np.repeat(np.arange(N), rows[:, END] - rows[:, START])
-    is_debt = np.arange(len(asset)) >= rows[row, SPLIT]
-    worth = tb.amount * price[asset]
+    entry = np.arange(len(row)) + row  # one entry after each position is not an amount
+    asset = tb.asset[entry].astype(np.int64)
+    is_debt = entry >= rows[row, SPLIT]
+    worth = tb.amount[entry] * price[asset]
 
     exact = tb.rule[0]
     one = np.floor(exact * 1e4 + AVERAGE_EPSILON) / 1e4 if s.floors else exact
@@ -98,7 +97,7 @@ def certificates(tb: Table, s: Settings, moves: FloatArray) -> Certificates:
     weight = np.array([one, several])
     collaterals = rows[:, SPLIT] - rows[:, START]
     debts = rows[:, END] - rows[:, SPLIT]
-    watched = rows[:, WATCHED] > 0
+    watched = tb.watched > 0
     level = np.where(watched, s.top_up_below, 1.0)
     lt = weight[(collaterals[row] > 1).astype(np.int64), rows[row, CATEGORY] + asset]
 
@@ -158,5 +157,4 @@ def certificates(tb: Table, s: Settings, moves: FloatArray) -> Certificates:
         kind=np.where(watched, 2, np.where((collaterals == 1) & (debts == 1), 1, 0)).astype(
             np.int8
         ),
-        size=(E * (1.0 + 1e-9)).astype(np.float64),
     )
