@@ -198,12 +198,9 @@ class Simulation:
     ) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Collateral, weighted collateral and debt of positions in USD at `prices`."""
         C, D, LT = self.C[rows], self.D[rows], self.threshold[rows]
-        value, weighted, debt = np.zeros(len(C)), np.zeros(len(C)), np.zeros(len(C))
-        for a in range(self.A):
-            worth = C[:, a] * (prices[a] * self.supply_index[a])
-            value += worth
-            weighted += worth * LT[:, a]
-            debt += D[:, a] * (prices[a] * self.borrow_index[a])
+        unit = prices * self.supply_index
+        value, weighted = C @ unit, (C * LT) @ unit
+        debt = D @ (prices * self.borrow_index)
         if self.market.family is Family.AAVE_V3 and self.market.whole_basis_points:
             average = np.divide(weighted, value, out=np.zeros_like(value), where=value > 0.0)
             weighted = value * (np.floor(average * 1e4 + AVERAGE_EPSILON) / 1e4)

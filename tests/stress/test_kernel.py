@@ -100,6 +100,14 @@ def test_equals_the_plain_battery(build, engine, data):
     same(build.outcome_on(m, paths, battery), build.outcome_on(m, paths, battery, engine))
 
 
+@pytest.mark.slow
+@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(data=st.data())
+def test_equals_the_plain_battery_on_many_more_cases(build, data):
+    m, battery, paths = draw_market(build, data), draw_battery(data), draw_paths(build, data)
+    same(build.outcome_on(m, paths, battery), build.outcome_on(m, paths, battery, "certificate"))
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 def test_health_factor_exactly_one_is_healthy(build, engine):
     eth = build.reserve("ETH", 2048.0, 0.75)
