@@ -85,6 +85,28 @@ class JumpLaw:
         )
 
 
+def common_events(
+    law: JumpLaw, *, seed: int, first: int, count: int, step: float, steps: int
+) -> tuple[FloatArray, FloatArray]:
+    """Return what importance sampling must know of the common events that `JumpLaw.add` draws.
+
+    The number of events of each kind on each path and the sum of their shared
+    standard normals, both of shape (count, C).
+    """
+    kinds = len(law.common_intensity)
+    events, shared = np.zeros((count, kinds)), np.zeros((count, kinds))
+    _count_events(
+        philox.stream_key(seed),
+        first,
+        steps * step / YEAR,
+        law.common_intensity,
+        len(law.intensity),
+        events,
+        shared,
+    )
+    return events, shared
+
+
 def no_jumps(nodes: int) -> JumpLaw:
     """Return the law of `nodes` logarithms that never jump."""
     zero = np.zeros(nodes)
@@ -155,4 +177,33 @@ def _add_jumps(
                 s = min(int(t / dt), steps - 1)
                 z, _ = philox.normal_pair(key, path, _OWN_STREAM + n, _SIZES + event)
                 out[r, n, s] += mean[n] + sign * deviation[n] * z
+                event += 1
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _count_events(
+    key: np.uint64,
+    first: int,
+    horizon: float,
+    intensity: FloatArray,
+    nodes: int,
+    events: FloatArray,
+    shared: FloatArray,
+) -> None:
+    for r in range(events.shape[0]):
+        path = np.int64(first + r)
+        for c in range(intensity.shape[0]):
+            if intensity[c] <= 0.0:
+                continue
+            t = 0.0
+            event = 0
+            while True:
+                u, _ = philox.uniform_pair(key, path, _COMMON_STREAM + c, event)
+                t -= arithmetic.log(u) / intensity[c]
+                if t >= horizon:
+                    break
+                base = _SIZES + event * (nodes + 1)
+                market, _ = philox.normal_pair(key, path, _COMMON_STREAM + c, base)
+                events[r, c] += 1.0
+                shared[r, c] += market
                 event += 1
