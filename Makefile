@@ -11,6 +11,8 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell for p in python3.12 python3.11 python3 python; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo "$$p"; break; }; done)
 WORKERS ?= 2
+# Without compiled bytecode every start compiles some 2,000 modules again: six seconds.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup demo demo-bot test quick check format lint types imports bench soak docs lock clean
 

@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from evaluator.errors import ConfigurationError
 from evaluator.stress import estimate as est
@@ -194,3 +195,23 @@ def test_battery_defaults_make_sense_and_nonsense_is_refused():
     ):
         with pytest.raises(ConfigurationError, match="battery"):
             dataclasses.replace(b, **wrong)
+
+
+@pytest.mark.parametrize("samples", [1, 2, 5, 20, 100, 10_000])
+@pytest.mark.parametrize("level", [0.5, 0.95, 0.99])
+def test_interval_of_a_share_is_the_one_scipy_computes(samples, level):
+    for events in {0, 1, samples // 3, samples // 2, max(samples - 10, 0), samples}:
+        rare = min(events, samples - events) < 10
+        expected = stats.binomtest(min(events, samples), samples).proportion_ci(
+            confidence_level=level, method="exact" if rare else "wilson"
+        )
+        assert est.share_interval(events, samples, level) == pytest.approx(expected, abs=1e-11)
+
+
+@pytest.mark.parametrize("a", [0.5, 0.95, 0.999])
+@pytest.mark.parametrize("level", [0.6827, 0.95, 0.99])
+def test_ranks_of_a_quantile_are_binomial_quantiles(a, level):
+    for n in (1, 2, 3, 64, 1000, 10_000):
+        point, low, high = est.quantile_ranks(n, a, level)
+        assert low == min(max(stats.binom.ppf(0.5 - 0.5 * level, n, a) - 1, 0), point)
+        assert high == max(min(stats.binom.ppf(0.5 + 0.5 * level, n, a), n - 1), point)
