@@ -12,10 +12,12 @@ from evaluator.evaluation.measurement import Reading
 from evaluator.evaluation.odds import MeasuredOdds, estimate_row
 from evaluator.evaluation.request import EvaluationRequest, Progress
 from evaluator.market import Market
-from evaluator.report.odds import ScenarioRow
+from evaluator.report.odds import EstimateRow, ScenarioRow
 from evaluator.stress.battery import Battery
+from evaluator.stress.estimate import Estimate
 from evaluator.stress.lever import find_lever
-from evaluator.stress.outcome import OutcomePair
+from evaluator.stress.metrics import survival_metric
+from evaluator.stress.outcome import Outcome, OutcomePair
 from evaluator.stress.price_process import CalibrationReport, PriceProcess, default_process
 from evaluator.stress.recommendation import Promise, recommend
 from evaluator.stress.scenarios.library import find_scenario, scenario_names
@@ -101,7 +103,7 @@ def stress(
             scenario = find_scenario(one)
             shocked = scenario.apply_battery(replace(battery, paths=few))
             outcome = tried(scenario, shocked, _Unheard())
-            rows.append(scenario_row(scenario, MeasuredOdds.of(outcome, shocked)))
+            rows.append(scenario_row(scenario, outcome, shocked))
             digests.append((f"scenario {one}", outcome.digest()))
     return Stressed(
         battery=settings,
@@ -114,19 +116,25 @@ def stress(
     )
 
 
-def scenario_row(scenario: Scenario, odds: MeasuredOdds) -> ScenarioRow:
+def scenario_row(scenario: Scenario, pair: OutcomePair, battery: Battery) -> ScenarioRow:
     """Return a scenario's odds as the report keeps them; after: the worse of both responses."""
-    after = odds.after
-    if odds.responding is not None:
-        worse = odds.responding.expected_shortfall_99.value > after.expected_shortfall_99.value
-        after = odds.responding if worse else after
+    after = pair.after
+
+    def shortfall(outcome: Outcome) -> Estimate:
+        return survival_metric(outcome, battery, "expected_shortfall_99")
+
+    def chance(outcome: Outcome) -> EstimateRow:
+        return estimate_row(survival_metric(outcome, battery, "bad_debt_probability"))
+
+    if pair.responding is not None and shortfall(pair.responding).value > shortfall(after).value:
+        after = pair.responding
     return ScenarioRow(
         name=scenario.title,
         what=scenario.summary,
-        chance_today=estimate_row(odds.before.bad_debt_probability),
-        chance_after=estimate_row(after.bad_debt_probability),
-        shortfall_today=estimate_row(odds.before.expected_shortfall_99),
-        shortfall_after=estimate_row(after.expected_shortfall_99),
+        chance_today=chance(pair.before),
+        chance_after=chance(after),
+        shortfall_today=estimate_row(shortfall(pair.before)),
+        shortfall_after=estimate_row(shortfall(after)),
     )
 
 

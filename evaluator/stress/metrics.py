@@ -8,6 +8,7 @@ the horizon.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from evaluator.errors import ConfigurationError
 from evaluator.stress import estimate as est
 from evaluator.stress.battery import Battery
-from evaluator.stress.estimate import Estimate, FloatArray
+from evaluator.stress.estimate import BoolArray, Estimate, FloatArray
 from evaluator.stress.outcome import Outcome, OutcomePair
 
 # The bootstrap's own stream; an interval must not change with the price paths' seed.
@@ -81,6 +82,10 @@ class _Frame:
     level: float  # confidence level
     horizon: float  # s
     samples: int  # paths
+
+    @classmethod
+    def of(cls, outcome: Outcome, battery: Battery) -> _Frame:
+        return cls(battery.level, battery.horizon, len(outcome))
 
     def estimate(
         self,
@@ -165,53 +170,139 @@ def _nonzero(x: FloatArray) -> int:
     return int(np.count_nonzero(x))
 
 
+@dataclass(frozen=True)
+class _Chance:
+    """The chance of an event on a path."""
+
+    happens: Callable[[Outcome, Battery], BoolArray]  # shape (P,)
+
+    def of(self, outcome: Outcome, battery: Battery, name: str) -> Estimate:
+        frame, n = _Frame.of(outcome, battery), len(outcome)
+        k = int(np.count_nonzero(self.happens(outcome, battery)))
+        interval = est.share_interval(k, n, battery.level)
+        return frame.estimate(name, (k / n, *interval), k, "fraction")
+
+    def difference(self, before: Outcome, after: Outcome, battery: Battery, name: str) -> Estimate:
+        a, b = self.happens(before, battery), self.happens(after, battery)
+        interval = est.paired_share_interval(a, b, battery.level)
+        events = int(np.count_nonzero(a != b))
+        return _Frame.of(before, battery).estimate(name, interval, events, "fraction")
+
+
+@dataclass(frozen=True)
+class _Mean:
+    """The mean of a quantity over the paths."""
+
+    amount: Callable[[Outcome], FloatArray]  # shape (P,); USD
+
+    def of(self, outcome: Outcome, battery: Battery, name: str) -> Estimate:
+        x = self.amount(outcome)
+        interval = est.mean_interval(x, battery.level, _BOOTSTRAP_SEED)
+        return _Frame.of(outcome, battery).estimate(name, interval, _nonzero(x))
+
+    def difference(self, before: Outcome, after: Outcome, battery: Battery, name: str) -> Estimate:
+        d = self.amount(after) - self.amount(before)
+        interval = est.mean_interval(d, battery.level, _BOOTSTRAP_SEED)
+        return _Frame.of(before, battery).estimate(name, interval, _nonzero(d))
+
+
+@dataclass(frozen=True)
+class _Quantile:
+    """A quantile of a quantity over the paths."""
+
+    amount: Callable[[Outcome], FloatArray]  # shape (P,); USD
+    percentile: float  # fraction
+
+    def of(self, outcome: Outcome, battery: Battery, name: str) -> Estimate:
+        x, a = self.amount(outcome), self.percentile
+        interval = est.quantile_interval(x, a, battery.level)
+        return _Frame.of(outcome, battery).estimate(name, interval, _nonzero(x), percentile=a)
+
+    def difference(self, before: Outcome, after: Outcome, battery: Battery, name: str) -> Estimate:
+        x, y, a = self.amount(before), self.amount(after), self.percentile
+        interval = est.quantile_difference(x, y, a, battery.level)
+        return _Frame.of(before, battery).estimate(name, interval, _nonzero(y - x), percentile=a)
+
+
+@dataclass(frozen=True)
+class _Shortfall:
+    """The mean of the worst share of new bad debt."""
+
+    percentile: float  # fraction
+
+    def of(self, outcome: Outcome, battery: Battery, name: str) -> Estimate:
+        x, a = outcome.new_bad_debt, self.percentile
+        interval = est.shortfall_interval(x, a, battery.level)
+        return _Frame.of(outcome, battery).estimate(name, interval, _nonzero(x), percentile=a)
+
+    def difference(self, before: Outcome, after: Outcome, battery: Battery, name: str) -> Estimate:
+        x, y, a = before.new_bad_debt, after.new_bad_debt, self.percentile
+        interval = est.shortfall_difference(x, y, a, battery.level)
+        return _Frame.of(before, battery).estimate(name, interval, _nonzero(y - x), percentile=a)
+
+
+class _BorrowingPower:
+    """Debt over LTV-weighted collateral at the start: no sampling, no interval."""
+
+    def of(self, outcome: Outcome, battery: Battery, name: str) -> Estimate:
+        used = outcome.borrowing_power_used
+        frame = _Frame.of(outcome, battery)
+        return frame.estimate(name, (used, used, used), len(outcome), "fraction")
+
+    def difference(self, before: Outcome, after: Outcome, battery: Battery, name: str) -> Estimate:
+        used = after.borrowing_power_used - before.borrowing_power_used
+        frame = _Frame.of(before, battery)
+        return frame.estimate(name, (used, used, used), len(before), "fraction")
+
+
+def _loss(outcome: Outcome) -> FloatArray:
+    return outcome.new_bad_debt
+
+
+def _liquidated(outcome: Outcome) -> FloatArray:
+    return outcome.liquidated
+
+
+_TABLE: dict[str, _Chance | _Mean | _Quantile | _Shortfall | _BorrowingPower] = {
+    "bad_debt_probability": _Chance(lambda o, b: o.new_bad_debt > b.insolvency_threshold),
+    "expected_bad_debt": _Mean(_loss),
+    "value_at_risk_95": _Quantile(_loss, 0.95),
+    "value_at_risk_99": _Quantile(_loss, 0.99),
+    "value_at_risk_999": _Quantile(_loss, 0.999),
+    "expected_shortfall_95": _Shortfall(0.95),
+    "expected_shortfall_99": _Shortfall(0.99),
+    "expected_shortfall_999": _Shortfall(0.999),
+    "expected_liquidated": _Mean(_liquidated),
+    "liquidations_at_risk_95": _Quantile(_liquidated, 0.95),
+    "liquidations_at_risk_99": _Quantile(_liquidated, 0.99),
+    "expected_user_harm": _Mean(lambda o: o.user_harm),
+    "expected_liquidator_profit": _Mean(lambda o: o.liquidator_profit),
+    "expected_interest": _Mean(lambda o: o.interest),
+    "freeze_probability": _Chance(lambda o, _: o.frozen_steps > 0),
+    "borrowing_power_used": _BorrowingPower(),
+}
+METRICS = tuple(_TABLE)
+
+
+def survival_metric(outcome: Outcome, battery: Battery, name: str) -> Estimate:
+    """Return one metric of one outcome, by its name in SurvivalMetrics."""
+    return _TABLE[name].of(outcome, battery, name)
+
+
+def metric_difference(before: Outcome, after: Outcome, battery: Battery, name: str) -> Estimate:
+    """Return one metric's paired difference, `after` less `before`."""
+    return _TABLE[name].difference(before, after, battery, name)
+
+
 def survival_metrics(outcome: Outcome, battery: Battery) -> SurvivalMetrics:
     """Return every metric of one outcome with its interval at `battery.level`.
 
     Raises ConfigurationError for an outcome without paths.
     """
-    n, level = len(outcome), battery.level
-    if n == 0:
+    if len(outcome) == 0:
         raise ConfigurationError("metrics need at least one path, the outcome has none")
-    frame = _Frame(level, battery.horizon, n)
-    loss = outcome.new_bad_debt
-    insolvent = int(np.count_nonzero(loss > battery.insolvency_threshold))
-    frozen = int(np.count_nonzero(outcome.frozen_steps))
-
-    def share(name: str, k: int) -> Estimate:
-        return frame.estimate(name, (k / n, *est.share_interval(k, n, level)), k, "fraction")
-
-    def mean(name: str, x: FloatArray) -> Estimate:
-        return frame.estimate(name, est.mean_interval(x, level, _BOOTSTRAP_SEED), _nonzero(x))
-
-    def quantile(name: str, x: FloatArray, a: float) -> Estimate:
-        interval = est.quantile_interval(x, a, level)
-        return frame.estimate(name, interval, _nonzero(x), percentile=a)
-
-    def shortfall(name: str, a: float) -> Estimate:
-        interval = est.shortfall_interval(loss, a, level)
-        return frame.estimate(name, interval, _nonzero(loss), percentile=a)
-
-    used = outcome.borrowing_power_used
     return SurvivalMetrics(
-        bad_debt_probability=share("bad_debt_probability", insolvent),
-        expected_bad_debt=mean("expected_bad_debt", loss),
-        value_at_risk_95=quantile("value_at_risk_95", loss, 0.95),
-        value_at_risk_99=quantile("value_at_risk_99", loss, 0.99),
-        value_at_risk_999=quantile("value_at_risk_999", loss, 0.999),
-        expected_shortfall_95=shortfall("expected_shortfall_95", 0.95),
-        expected_shortfall_99=shortfall("expected_shortfall_99", 0.99),
-        expected_shortfall_999=shortfall("expected_shortfall_999", 0.999),
-        expected_liquidated=mean("expected_liquidated", outcome.liquidated),
-        liquidations_at_risk_95=quantile("liquidations_at_risk_95", outcome.liquidated, 0.95),
-        liquidations_at_risk_99=quantile("liquidations_at_risk_99", outcome.liquidated, 0.99),
-        expected_user_harm=mean("expected_user_harm", outcome.user_harm),
-        expected_liquidator_profit=mean("expected_liquidator_profit", outcome.liquidator_profit),
-        expected_interest=mean("expected_interest", outcome.interest),
-        freeze_probability=share("freeze_probability", frozen),
-        borrowing_power_used=frame.estimate(
-            "borrowing_power_used", (used, used, used), n, "fraction"
-        ),
+        **{name: survival_metric(outcome, battery, name) for name in METRICS},
         survival=survival_curve(outcome, battery),
     )
 
@@ -227,56 +318,13 @@ def difference(before: Outcome, after: Outcome, battery: Battery) -> SurvivalMet
     `events` counts the paths on which the two differ. Raises
     ConfigurationError when they do not have the same number of paths.
     """
-    n, level = len(before), battery.level
+    n = len(before)
     if n != len(after) or n == 0:
         raise ConfigurationError(
             f"a paired difference needs the same paths, got {n} and {len(after)}"
         )
-    frame = _Frame(level, battery.horizon, n)
-    old, new = before.new_bad_debt, after.new_bad_debt
-    bar = battery.insolvency_threshold
-
-    def share(name: str, a: NDArray[np.bool_], b: NDArray[np.bool_]) -> Estimate:
-        interval = est.paired_share_interval(a, b, level)
-        return frame.estimate(name, interval, int(np.count_nonzero(a != b)), "fraction")
-
-    def mean(name: str, a: FloatArray, b: FloatArray) -> Estimate:
-        interval = est.mean_interval(b - a, level, _BOOTSTRAP_SEED)
-        return frame.estimate(name, interval, _nonzero(b - a))
-
-    def quantile(name: str, a: FloatArray, b: FloatArray, p: float) -> Estimate:
-        interval = est.quantile_difference(a, b, p, level)
-        return frame.estimate(name, interval, _nonzero(b - a), percentile=p)
-
-    def shortfall(name: str, p: float) -> Estimate:
-        interval = est.shortfall_difference(old, new, p, level)
-        return frame.estimate(name, interval, _nonzero(new - old), percentile=p)
-
-    used = after.borrowing_power_used - before.borrowing_power_used
-    lar = (before.liquidated, after.liquidated)
     return SurvivalMetrics(
-        bad_debt_probability=share("bad_debt_probability", old > bar, new > bar),
-        expected_bad_debt=mean("expected_bad_debt", old, new),
-        value_at_risk_95=quantile("value_at_risk_95", old, new, 0.95),
-        value_at_risk_99=quantile("value_at_risk_99", old, new, 0.99),
-        value_at_risk_999=quantile("value_at_risk_999", old, new, 0.999),
-        expected_shortfall_95=shortfall("expected_shortfall_95", 0.95),
-        expected_shortfall_99=shortfall("expected_shortfall_99", 0.99),
-        expected_shortfall_999=shortfall("expected_shortfall_999", 0.999),
-        expected_liquidated=mean("expected_liquidated", *lar),
-        liquidations_at_risk_95=quantile("liquidations_at_risk_95", *lar, 0.95),
-        liquidations_at_risk_99=quantile("liquidations_at_risk_99", *lar, 0.99),
-        expected_user_harm=mean("expected_user_harm", before.user_harm, after.user_harm),
-        expected_liquidator_profit=mean(
-            "expected_liquidator_profit", before.liquidator_profit, after.liquidator_profit
-        ),
-        expected_interest=mean("expected_interest", before.interest, after.interest),
-        freeze_probability=share(
-            "freeze_probability", before.frozen_steps > 0, after.frozen_steps > 0
-        ),
-        borrowing_power_used=frame.estimate(
-            "borrowing_power_used", (used, used, used), n, "fraction"
-        ),
+        **{name: metric_difference(before, after, battery, name) for name in METRICS},
         survival=_survival_difference(before, after, battery),
     )
 
@@ -286,7 +334,7 @@ def asset_metrics(outcome: Outcome, battery: Battery) -> tuple[AssetMetrics, ...
 
     It includes what existed before the first step.
     """
-    frame = _Frame(battery.level, battery.horizon, len(outcome))
+    frame = _Frame.of(outcome, battery)
     table = []
     for a, symbol in enumerate(outcome.symbols):
         x = np.ascontiguousarray(outcome.bad_debt_by_asset[:, a])

@@ -24,7 +24,13 @@ from evaluator.stress.engine import engine_named
 from evaluator.stress.estimate import Estimate
 from evaluator.stress.ledger import existing_bad_debt
 from evaluator.stress.lever import Lever, find_lever
-from evaluator.stress.metrics import SurvivalMetrics, difference, survival_metrics
+from evaluator.stress.metrics import (
+    METRICS,
+    SurvivalMetrics,
+    metric_difference,
+    survival_metric,
+    survival_metrics,
+)
 from evaluator.stress.outcome import Outcome
 from evaluator.stress.processes.process import PriceProcess
 from evaluator.stress.response import responding_market
@@ -68,11 +74,11 @@ class Promise:
         found = _PROMISE.match(text)
         name = found["metric"].lower() if found else ""
         metric = _NAMES.get(name, name)
-        if not found or metric not in _metric_names():
+        if not found or metric not in METRICS:
             raise ConfigurationError(
                 f"cannot read the promise {text!r}; expected a metric, <= and a number or "
                 f"'today', for example 'P(insolvency) <= 0.001'; metrics are "
-                + ", ".join([*_NAMES, *sorted(_metric_names())])
+                + ", ".join([*_NAMES, *sorted(METRICS)])
             )
         if found["bound"].lower() == "today":
             return cls(metric=metric, bound=None)
@@ -82,12 +88,6 @@ class Promise:
             raise ConfigurationError(
                 f"the promise {text!r} needs a number or 'today' after <=, got {found['bound']!r}"
             ) from error
-
-
-def _metric_names() -> set[str]:
-    return {
-        name for name, kind in SurvivalMetrics.__annotations__.items() if "Estimate" in str(kind)
-    }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,12 +169,12 @@ def _judge(
     position: float,
     values: tuple[float, ...],
 ) -> Trial:
-    base = getattr(survival_metrics(today, battery), promise.metric)
+    base = survival_metric(today, battery, promise.metric)
     worst: tuple[float, Estimate, Estimate] | None = None
     kept = True
     for outcome in {id(o): o for o in books}.values():
-        metric = getattr(survival_metrics(outcome, battery), promise.metric)
-        change = getattr(difference(today, outcome, battery), promise.metric)
+        metric = survival_metric(outcome, battery, promise.metric)
+        change = metric_difference(today, outcome, battery, promise.metric)
         if promise.bound is not None:
             kept = kept and metric.upper <= promise.bound
         else:

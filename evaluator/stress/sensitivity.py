@@ -23,7 +23,7 @@ from evaluator.stress.battery import Battery
 from evaluator.stress.bump import BumpedProcess
 from evaluator.stress.engine import engine_named
 from evaluator.stress.ledger import existing_bad_debt
-from evaluator.stress.metrics import survival_metrics
+from evaluator.stress.metrics import survival_metric
 from evaluator.stress.processes.process import PriceProcess
 from evaluator.stress.stored import StoredPaths
 from evaluator.stress.trial import Flag, simulate
@@ -212,7 +212,7 @@ def sensitivity(
         done += 1
         if progress is not None:
             progress(done, total)
-        found = getattr(survival_metrics(outcome, setup.battery), metric)
+        found = survival_metric(outcome, setup.battery, metric)
         unit = found.unit
         return float(found.value)
 
