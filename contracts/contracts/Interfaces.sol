@@ -32,3 +32,17 @@ interface IPoolV3 {
         returns (int256, int256);
     function flash(address recipient, uint256 amount0, uint256 amount1, bytes calldata data) external;
 }
+
+interface IPoolOracleV3 {
+    function token0() external view returns (address);
+    function observe(uint32[] calldata secondsAgos) external view returns (int56[] memory, uint160[] memory);
+}
+
+interface IDecimals {
+    function decimals() external view returns (uint8);
+}
+
+interface IFeed {
+    function decimals() external view returns (uint8);
+    function latestRoundData() external view returns (uint80, int256, uint256, uint256, uint80);
+}
