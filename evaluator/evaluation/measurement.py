@@ -84,6 +84,7 @@ class _Site:
     root: str
     today: Market  # at the fork block, with measured depth
     histories: tuple[PriceHistory, ...]
+    venues: Venues | None = None  # where depth was measured, None: nowhere
     before: Market | None = None
     parameters: tuple[Parameter, ...] = field(default=())
     liveness: Liveness | None = None  # user actions before execution; None: could not be tried
@@ -153,6 +154,9 @@ def venues_of(chain_id: int, deployment: Deployment | None) -> Venues | None:
     uniswap = deployment.uniswap
     return Venues(
         pools=tuple(p.address for p in (*uniswap.v2_pairs, *uniswap.v3_pools)),
+        # For pools that were opened after the chain was built.
+        v2_factories=(uniswap.v2_factory,),
+        v3_factories=(uniswap.v3_factory,),
         v3_quoter=uniswap.v3_quoter,
         wrapped_native=deployment.tokens["WETH"],
     )
@@ -212,6 +216,7 @@ def _look(
                 root=root,
                 today=market,
                 histories=price_histories(sandbox, market, progress),
+                venues=venues,
             )
         )
     return sites, unread
@@ -290,6 +295,10 @@ def _after(
         market = site.adapter.read(sandbox, site.root, cache=cache, progress=progress.advance)
     except ProtocolError as error:
         return replace(reading, broken=_broken(sandbox, site, None), unreadable=str(error))
+    if site.venues is not None and len(market.reserves) > len(site.today.reserves):
+        # What was just listed was not among the assets whose depth was measured before.
+        progress.stage("depth", f"quoting pools for what {site.adapter.name} lists now")
+        market = measure_liquidity(sandbox, market, site.venues)
     progress.stage("actions", f"user actions of {site.adapter.name} after execution")
     return replace(
         reading,
