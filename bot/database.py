@@ -16,15 +16,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import sqlite_utils
-
 from bot.errors import ConfigurationError
 from bot.schema import MIGRATIONS
+from evaluator.sqlite import Database
 
 BUSY_TIMEOUT = 5000  # milliseconds to wait for a reader's lock
 
 
-def open_database(path: Path) -> sqlite_utils.Database:
+def open_database(path: Path) -> Database:
     """Open the file at `path`, create or migrate it, and return it ready for use.
 
     Raises ConfigurationError when the file cannot be opened, is not a
@@ -48,7 +47,7 @@ def open_database(path: Path) -> sqlite_utils.Database:
     return database
 
 
-def _bring_up_to_date(database: sqlite_utils.Database, path: Path) -> None:
+def _bring_up_to_date(database: Database, path: Path) -> None:
     version = schema_version(database)
     if version > len(MIGRATIONS):
         raise ConfigurationError(
@@ -60,21 +59,21 @@ def _bring_up_to_date(database: sqlite_utils.Database, path: Path) -> None:
     migrate(database, MIGRATIONS)
 
 
-def _configured(connection: sqlite3.Connection) -> sqlite_utils.Database:
+def _configured(connection: sqlite3.Connection) -> Database:
     connection.row_factory = sqlite3.Row
     connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT}")
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
-    return sqlite_utils.Database(connection)
+    return Database(connection)
 
 
-def schema_version(database: sqlite_utils.Database) -> int:
+def schema_version(database: Database) -> int:
     """Return how many migrations the file has seen."""
     return int(database.execute("PRAGMA user_version").fetchone()[0])
 
 
-def migrate(database: sqlite_utils.Database, migrations: Sequence[Sequence[str]]) -> None:
+def migrate(database: Database, migrations: Sequence[Sequence[str]]) -> None:
     """Apply the migrations the file lacks, each in a transaction of its own."""
     for number in range(schema_version(database), len(migrations)):
         with database.atomic():
@@ -83,7 +82,7 @@ def migrate(database: sqlite_utils.Database, migrations: Sequence[Sequence[str]]
             database.execute(f"PRAGMA user_version = {number + 1}")
 
 
-def back_up(database: sqlite_utils.Database, target: Path) -> None:
+def back_up(database: Database, target: Path) -> None:
     """Write a consistent copy of the database to `target`, while it is in use.
 
     The copy is checked and then moved into place; an existing file is replaced.
@@ -124,28 +123,24 @@ def claim(path: Path) -> Iterator[None]:
         yield
 
 
-def rows(
-    database: sqlite_utils.Database, sql: str, arguments: Sequence[object] = ()
-) -> list[sqlite3.Row]:
+def rows(database: Database, sql: str, arguments: Sequence[object] = ()) -> list[sqlite3.Row]:
     """Return all rows of a query."""
     return database.execute(sql, list(arguments)).fetchall()
 
 
-def row(
-    database: sqlite_utils.Database, sql: str, arguments: Sequence[object] = ()
-) -> sqlite3.Row | None:
+def row(database: Database, sql: str, arguments: Sequence[object] = ()) -> sqlite3.Row | None:
     """Return the first row of a query, or None."""
     found: sqlite3.Row | None = database.execute(sql, list(arguments)).fetchone()
     return found
 
 
-def scalar(database: sqlite_utils.Database, sql: str, arguments: Sequence[object] = ()) -> Any:
+def scalar(database: Database, sql: str, arguments: Sequence[object] = ()) -> Any:
     """Return the first column of the first row, or None."""
     found = database.execute(sql, list(arguments)).fetchone()
     return None if found is None else found[0]
 
 
-def audit(database: sqlite_utils.Database, actor: str, action: str, detail: str = "{}") -> None:
+def audit(database: Database, actor: str, action: str, detail: str = "{}") -> None:
     """Note who did what; `detail` is JSON text."""
     database.table("audit").insert(
         {"at": time.time(), "actor": actor, "action": action, "detail": detail}

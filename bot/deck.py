@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
 
-import sqlite_utils
-
 from bot.courier import Target
 from bot.evaluations import EvaluationStore
 from bot.follower import ChainFollower
@@ -18,6 +16,7 @@ from bot.posts import Voice
 from bot.scheduling import Scheduler
 from bot.settings import Settings
 from bot.workshop import Workshop
+from evaluator.sqlite import Database
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,7 +24,7 @@ class Hold:
     """What exists before anything runs."""
 
     settings: Settings
-    database: sqlite_utils.Database
+    database: Database
     queue: JobQueue
     store: EvaluationStore
     outbox: Outbox

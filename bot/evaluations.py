@@ -7,11 +7,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import sqlite_utils
-
 from bot.database import row, rows
 from bot.evaluation import FinishedEvaluation
 from bot.jobs import Job
+from evaluator.sqlite import Database
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,9 +60,7 @@ _SHORT = "id, job_id, proposal_id, kind, reason, verdict, headline, digest, bloc
 class EvaluationStore:
     """The evaluations, charts and proposals tables, for reading and for results."""
 
-    def __init__(
-        self, database: sqlite_utils.Database, *, clock: Callable[[], float] = time.time
-    ) -> None:
+    def __init__(self, database: Database, *, clock: Callable[[], float] = time.time) -> None:
         self._database = database
         self._clock = clock
 

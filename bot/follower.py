@@ -18,13 +18,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-import sqlite_utils
-
 from bot.chain_reading import ChainReader, RangeTooLarge
 from bot.errors import PoisonedLog, ProviderBehind, ReorgBelowFinality, SeatrialError
 from bot.journal import Header, Journal
 from bot.lifecycle import DERIVED, ENDED, RawLog, read_log
 from bot.settings import ChainSettings
+from evaluator.sqlite import Database
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +69,7 @@ class ChainFollower:
 
     def __init__(
         self,
-        database: sqlite_utils.Database,
+        database: Database,
         settings: ChainSettings,
         *,
         governors: Mapping[str, int | None],

@@ -17,12 +17,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-import sqlite_utils
-
 from bot.database import audit, row, rows, scalar
 from bot.errors import SeatrialError
 from bot.evaluation import EvaluationOrder, JobKind
 from bot.settings import EvaluationSettings
+from evaluator.sqlite import Database
 
 USER = "user:"  # owners that begin so are people and have a limit of their own
 
@@ -116,7 +115,7 @@ class JobQueue:
 
     def __init__(
         self,
-        database: sqlite_utils.Database,
+        database: Database,
         settings: EvaluationSettings,
         *,
         clock: Callable[[], float] = time.time,

@@ -7,10 +7,9 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-import sqlite_utils
-
 from bot.database import row, rows, scalar
 from bot.lifecycle import Change, ChangeKind, RawLog, title_of
+from evaluator.sqlite import Database
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,7 +37,7 @@ class Journal:
 
     def __init__(
         self,
-        database: sqlite_utils.Database,
+        database: Database,
         chain: str,
         *,
         clock: Callable[[], float] = time.time,

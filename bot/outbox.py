@@ -25,9 +25,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-import sqlite_utils
-
 from bot.database import row, rows, scalar
+from evaluator.sqlite import Database
 
 MAX_ERROR = 500  # characters kept of what a target said
 
@@ -113,9 +112,7 @@ class Held:
 class Outbox:
     """The outbox table and its neighbours `deliveries` and `placements`."""
 
-    def __init__(
-        self, database: sqlite_utils.Database, *, clock: Callable[[], float] = time.time
-    ) -> None:
+    def __init__(self, database: Database, *, clock: Callable[[], float] = time.time) -> None:
         self._database = database
         self._clock = clock
 

@@ -14,8 +14,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-import sqlite_utils
-
 from bot.database import row, rows, scalar
 from bot.evaluation import EvaluationOrder, JobKind
 from bot.evaluations import EvaluationStore, Proposal
@@ -24,6 +22,7 @@ from bot.lifecycle import ENDED
 from bot.outbox import NewPost, Outbox
 from bot.posts import ASKED
 from bot.settings import Settings
+from evaluator.sqlite import Database
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +79,7 @@ class Scheduler:
 
     def __init__(
         self,
-        database: sqlite_utils.Database,
+        database: Database,
         settings: Settings,
         *,
         queue: JobQueue,

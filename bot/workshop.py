@@ -11,14 +11,13 @@ import socket
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-import sqlite_utils
-
 from bot.errors import EvaluationFailed
 from bot.evaluation import Evaluator, FinishedEvaluation, Progress
 from bot.evaluations import EvaluationStore, StoredEvaluation
 from bot.jobs import Job, JobQueue, JobState, LeaseLost
 from bot.outbox import NewPost, Outbox
 from bot.settings import EvaluationSettings
+from evaluator.sqlite import Database
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +48,7 @@ class Workshop:
 
     def __init__(
         self,
-        database: sqlite_utils.Database,
+        database: Database,
         *,
         queue: JobQueue,
         store: EvaluationStore,

@@ -14,9 +14,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import sqlite_utils
-
 from evaluator.errors import ConfigurationError
+from evaluator.sqlite import Database
 
 # Blocks remembered for each market to fall back on, newest kept.
 CURSORS = 32
@@ -42,7 +41,7 @@ class BorrowerCache:
             if isinstance(path, Path):
                 path.parent.mkdir(parents=True, exist_ok=True)
             self._connection = sqlite3.connect(str(path), timeout=30.0)
-            self._db = sqlite_utils.Database(self._connection)
+            self._db = Database(self._connection)
             self._create()
         except (OSError, sqlite3.Error) as error:
             raise ConfigurationError(

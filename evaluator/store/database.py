@@ -12,9 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import sqlite_utils
-
 from evaluator.errors import StoreError
+from evaluator.sqlite import Database, writing
 from evaluator.store.records import FindingRecord, NewRun, RunRow
 
 # Each entry takes the file from its position to the next; never edit one that was released.
@@ -71,7 +70,7 @@ class Store:
         with self._translated("opened"):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             connection = sqlite3.connect(self.path, timeout=30.0)
-            self._db = sqlite_utils.Database(connection)
+            self._db = Database(connection)
             self._db.execute("PRAGMA foreign_keys = ON")
             self._migrate()
             self._db.enable_wal()
@@ -112,7 +111,7 @@ class Store:
                 "install that version, or name another folder with SEATRIAL_HOME"
             )
         while self._version() < len(MIGRATIONS):
-            with self._db.atomic():
+            with writing(self._db):
                 version = self._version()  # another process may have been faster
                 if version < len(MIGRATIONS):
                     for statement in MIGRATIONS[version]:
@@ -121,7 +120,7 @@ class Store:
 
     def save(self, run: NewRun) -> int:
         """Save a run whole or not at all; return its number."""
-        with self._translated("written"), self._db.atomic():
+        with self._translated("written"), writing(self._db):
             self._db.table("proposals").insert(asdict(run.proposal), pk="digest", replace=True)
             number = int(
                 self._db.execute(

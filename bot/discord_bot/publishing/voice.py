@@ -6,8 +6,6 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import sqlite_utils
-
 from bot.database import row
 from bot.discord_bot.publishing.payloads import (
     AlertPayload,
@@ -32,6 +30,7 @@ from bot.jobs import Job, JobState
 from bot.outbox import NewPost, PostKind
 from bot.posts import REASONS, Telling, moment
 from bot.settings import Settings
+from evaluator.sqlite import Database
 
 TARGET = "discord"
 REPLY = "discord"  # key in a job's reply_to
@@ -56,7 +55,7 @@ class DiscordVoice:
     """Writes for Discord; implements `bot.posts.Voice`."""
 
     def __init__(
-        self, settings: Settings, database: sqlite_utils.Database, subscriptions: SubscriptionStore
+        self, settings: Settings, database: Database, subscriptions: SubscriptionStore
     ) -> None:
         self._settings = settings
         self._database = database

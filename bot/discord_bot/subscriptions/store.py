@@ -8,9 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-import sqlite_utils
-
 from bot.database import audit, row, rows
+from evaluator.sqlite import Database
 
 
 class Severity(StrEnum):
@@ -46,9 +45,7 @@ class Subscription:
 class SubscriptionStore:
     """The subscriptions table."""
 
-    def __init__(
-        self, database: sqlite_utils.Database, *, clock: Callable[[], float] = time.time
-    ) -> None:
+    def __init__(self, database: Database, *, clock: Callable[[], float] = time.time) -> None:
         self._database = database
         self._clock = clock
 
