@@ -81,8 +81,8 @@ def _proposal_id(text: str | None) -> int | None:
 
 def run_evaluation(request: EvaluationRequest, *, quiet: bool) -> ReportModel:
     """Evaluate, write the report, save the run and print the first screen."""
-    # Heavy imports wait until the arguments were found good.
-    from evaluator.cli.publication import publish, show_result
+    # Heavy imports wait until the arguments were found good; those of charts and of the
+    # database until the evaluation loaded them beside its other work.
     from evaluator.evaluation.evaluation import evaluate
 
     began = time.monotonic()
@@ -90,6 +90,8 @@ def run_evaluation(request: EvaluationRequest, *, quiet: bool) -> ReportModel:
         evaluation = evaluate(request, progress)
         progress.stage("report", f"writing to {request.out}")
         seconds = time.monotonic() - began
+        from evaluator.cli.publication import publish, show_result
+
         files, run = publish(evaluation.report, seconds=seconds, folder=request.out)
     console = Console()
     total = time.monotonic() - began

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import os
 import signal
 import sys
@@ -15,7 +17,16 @@ from typer.exceptions import Abort, TyperException
 
 import evaluator
 from evaluator.chain.redaction import redact_logs
-from evaluator.cli import console, doctor, draft, evaluation, preparation, reports, values
+from evaluator.cli import (
+    console,
+    doctor,
+    draft,
+    evaluation,
+    gallery,
+    preparation,
+    reports,
+    values,
+)
 from evaluator.errors import SeatrialError
 
 USAGE = 64  # a wrong argument; 2 means CAUTION
@@ -59,6 +70,7 @@ app.command(rich_help_panel=_EVALUATE)(evaluation.replay)
 app.command(rich_help_panel=_EVALUATE)(console.console)
 app.command(rich_help_panel=_EVALUATE)(values.recommend)
 app.command(rich_help_panel=_EVALUATE)(values.sweep)
+app.command(rich_help_panel=_EVALUATE)(gallery.gallery)
 app.command(rich_help_panel=_REPORTS)(reports.show)
 app.command(rich_help_panel=_REPORTS)(reports.runs)
 app.command(rich_help_panel=_REPORTS)(reports.verify)
@@ -124,6 +136,10 @@ def _terminate(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG00
 def run() -> NoReturn:
     """Run `seatrial` as a program."""
     signal.signal(signal.SIGTERM, _terminate)
+    # Most of what a command makes lives until it ends: collecting it now and then, and
+    # all of it at the end, would take a tenth of the time of a short command.
+    gc.set_threshold(50_000, 20, 20)
+    atexit.register(gc.freeze)
     redact_logs()
     sys.exit(main(sys.argv[1:]))
 

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 from evaluator.evaluation.request import DEFAULT_PATHS, EvaluationRequest, Progress, Silence
 
 if TYPE_CHECKING:
-    from evaluator.evaluation.evaluation import Evaluation, evaluate, find_proposal
+    from evaluator.evaluation.conclusion import Evaluation
+    from evaluator.evaluation.evaluation import evaluate, find_proposal
     from evaluator.evaluation.market_trial import MarketTrial
     from evaluator.evaluation.state import State, open_state
 
 _HOME_OF = {
-    "Evaluation": "evaluator.evaluation.evaluation",
+    "Evaluation": "evaluator.evaluation.conclusion",
     "evaluate": "evaluator.evaluation.evaluation",
     "find_proposal": "evaluator.evaluation.evaluation",
     "MarketTrial": "evaluator.evaluation.market_trial",

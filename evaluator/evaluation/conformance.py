@@ -13,8 +13,10 @@ from evaluator.market import Market, health_factors, liquidity
 from evaluator.market.health import collateral_value
 from evaluator.report.odds import ConformanceRow, ConformanceSection
 
-_REPLAYED = 4  # paths replayed with real transactions
-_WORST = 2  # of them the worst by bad debt
+# Paths replayed with real transactions: one for each of so many, within bounds, half of
+# them the worst by bad debt.
+_PATHS_PER_REPLAY = 500
+_LEAST_REPLAYED, _MOST_REPLAYED = 2, 4
 
 
 def held_against_contracts(reading: Reading, sandbox: Sandbox) -> ConformanceSection:
@@ -71,8 +73,10 @@ def replayed(
     after = reading.after
     if after is None:
         raise ValueError("a market that was not read after execution cannot be replayed")
-    paths = choose_paths(stressed.pair.after, count=_REPLAYED, worst=_WORST)
-    worst = choose_paths(stressed.pair.after, count=_WORST, worst=_WORST)
+    wanted = len(stressed.pair.after) // _PATHS_PER_REPLAY
+    count = min(max(wanted, _LEAST_REPLAYED), _MOST_REPLAYED)
+    paths = choose_paths(stressed.pair.after, count=count, worst=count // 2)
+    worst = choose_paths(stressed.pair.after, count=count // 2, worst=count // 2)
     result = replay_paths(
         sandbox,
         before=reading.before,

@@ -2,49 +2,23 @@
 
 from __future__ import annotations
 
-import subprocess
-from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from evaluator.errors import ConfigurationError, WrongChain
-from evaluator.evaluation.composition import known_addresses, manifest_of, report_of
-from evaluator.evaluation.coverage import unmodelled
-from evaluator.evaluation.description import held_against_execution
-from evaluator.evaluation.market_trial import MarketTrial, try_market
-from evaluator.evaluation.measurement import Measurement, measure
+from evaluator.evaluation.loading import Loading
+from evaluator.evaluation.measurement import measure
 from evaluator.evaluation.request import EvaluationRequest, Progress, Silence
-from evaluator.evaluation.state import State, earlier_state, open_state
-from evaluator.evaluation.stressing import Flag
+from evaluator.evaluation.state import earlier_state, open_state
 from evaluator.governance.adapter import GovernorAdapter, open_governor
 from evaluator.governance.proposal import Proposal, ProposalState
 from evaluator.governance.proposal_file import load_proposal_file
-from evaluator.governance.trace import ExecutionTrace
-from evaluator.report.manifest import (
-    Manifest,
-)
-from evaluator.report.model import (
-    ReportModel,
-)
-from evaluator.stress.battery import Battery
-from evaluator.stress.kernel.warmup import start_compiling
-from evaluator.verdict.evidence import Evidence, ExecutionEvidence, NotModelled
-from evaluator.verdict.finding import Finding, FindingKind, Severity
-from evaluator.verdict.judge import judge
 from evaluator.verdict.policy import Policy
-from evaluator.verdict.verdict import Verdict
 
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Evaluation:
-    """Everything one evaluation came to."""
-
-    request: EvaluationRequest  # what was asked for
-    measurement: Measurement  # execution and readings
-    trials: tuple[MarketTrial, ...]  # one for each market read
-    verdict: Verdict  # what the policy makes of it
-    report: ReportModel  # sealed
-    manifest: Manifest  # inputs, seeds and digests
+if TYPE_CHECKING:
+    from evaluator.evaluation.conclusion import Evaluation
+    from evaluator.evaluation.state import State
+    from evaluator.evaluation.stressing import Flag
 
 
 def evaluate(
@@ -62,10 +36,8 @@ def evaluate(
     told = progress if progress is not None else Silence()
     policy = Policy.load(request.policy)
     with ExitStack() as stack:
-        # Beside the chain's work, so that a first run does not wait for it afterwards.
-        compiling = start_compiling()
-        if compiling is not None:
-            stack.callback(compiling.kill)
+        loading = Loading()
+        stack.callback(loading.stop)
         state = stack.enter_context(open_state(request, told))
         governor, proposal = find_proposal(state, request, told)
         if proposal.state is ProposalState.EXECUTED:
@@ -78,7 +50,14 @@ def evaluate(
             told.stage("fork", f"executed already, going back to block {block}")
             state = stack.enter_context(earlier_state(state, request, block))
             proposal = governor.find(state.sandbox, proposal.proposal_id)
-        return _evaluate(state, governor, proposal, request, policy, told, cancelled, compiling)
+        measurement = measure(state, governor, proposal, told)
+        loading.wait()
+        from evaluator.evaluation.conclusion import conclude
+
+        return conclude(
+            state, governor, measurement, request, policy, told,
+            loading=loading, cancelled=cancelled,
+        )  # fmt: skip
 
 
 def find_proposal(
@@ -114,92 +93,3 @@ def find_proposal(
     progress.stage("proposal", f"looking for proposal {proposal_id}")
     governor = open_governor(sandbox, address)
     return governor, governor.find(sandbox, proposal_id)
-
-
-def _evaluate(
-    state: State,
-    governor: GovernorAdapter,
-    proposal: Proposal,
-    request: EvaluationRequest,
-    policy: Policy,
-    progress: Progress,
-    cancelled: Flag | None,
-    compiling: subprocess.Popen[bytes] | None,
-) -> Evaluation:
-    battery = Battery(paths=request.paths, scenario=request.scenario)
-    measurement = measure(state, governor, proposal, progress)
-    if compiling is not None and measurement.trace.succeeded:
-        progress.stage("compile", "the battery's kernel, once for this version")
-        compiling.wait()
-    trials = tuple(
-        try_market(state, reading, measurement, battery, request, progress, cancelled)
-        for reading in measurement.readings
-    )
-    still = all(t.evidence.unchanged for t in trials)
-    progress.stage("verdict", f"policy {policy.name}")
-    strange = unmodelled(
-        policy,
-        state.sandbox,
-        measurement.trace,
-        measurement.readings,
-        markets_unchanged=still,
-    )
-    labels, tokens = known_addresses(measurement.readings)
-    trace = measurement.trace
-    text = (
-        held_against_execution(trace, measurement.readings, labels=labels, tokens=tokens)
-        if trace.succeeded
-        else None
-    )
-    findings = (*soft_failures(trace), *(() if text is None else text.findings))
-    evidence = _evidence(measurement, trials, strange, findings)
-    verdict = judge(policy, evidence)
-    manifest = manifest_of(state, governor, measurement, trials, request, battery, policy, verdict)
-    report = report_of(state, measurement, trials, evidence, text, verdict, manifest, battery)
-    return Evaluation(
-        request=request,
-        measurement=measurement,
-        trials=trials,
-        verdict=verdict,
-        report=report,
-        manifest=manifest,
-    )
-
-
-def _evidence(
-    measurement: Measurement,
-    trials: Sequence[MarketTrial],
-    strange: Sequence[NotModelled],
-    findings: Sequence[Finding],
-) -> Evidence:
-    trace = measurement.trace
-    # Without any market, calls nobody knows may belong to a protocol nobody knows.
-    unknown = (
-        () if trials or measurement.unread else tuple(
-            f"{row.name} {row.what}" for row in strange if not row.irrelevant
-        )
-    )  # fmt: skip
-    return Evidence(
-        execution=ExecutionEvidence(
-            succeeded=trace.succeeded, way=trace.way.value, reason=trace.revert_reason
-        ),
-        markets=tuple(t.evidence for t in trials),
-        unknown_protocols=unknown,
-        unread=measurement.unread,
-        not_modelled=tuple(strange),
-        findings=tuple(findings),
-    )
-
-
-def soft_failures(trace: ExecutionTrace) -> tuple[Finding, ...]:
-    """Return a finding for every call that answered an error instead of reverting."""
-    return tuple(
-        Finding(
-            kind=FindingKind.UNFULFILLED,
-            severity=Severity.HIGH,
-            title="a call of the proposal fails without reverting, so that it does nothing",
-            detail=text,
-            source="execution",
-        )
-        for text in trace.soft_failures
-    )

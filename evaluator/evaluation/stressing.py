@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -22,6 +23,7 @@ from evaluator.stress.price_process import CalibrationReport, PriceProcess, defa
 from evaluator.stress.recommendation import Promise, recommend
 from evaluator.stress.scenarios.library import find_scenario, scenario_names
 from evaluator.stress.scenarios.scenario import Scenario
+from evaluator.stress.threads import available_cores
 from evaluator.stress.trial import run
 from evaluator.stress.universe import Universe
 from evaluator.verdict.evidence import SafeValueEvidence
@@ -98,13 +100,25 @@ def stress(
         names = scenario_names()
         few = max(battery.paths // _SHARE_OF_PATHS, min(_LEAST_PATHS, battery.paths))
         progress.stage("scenarios", f"{len(names)} scenarios, {few:,} paths each, on {name}")
-        for i, one in enumerate(names):
-            progress.advance(i, len(names))
-            scenario = find_scenario(one)
+
+        def one(called: str) -> tuple[ScenarioRow, tuple[str, str]]:
+            scenario = find_scenario(called)
             shocked = scenario.apply_battery(replace(battery, paths=few))
             outcome = tried(scenario, shocked, _Unheard())
-            rows.append(scenario_row(scenario, outcome, shocked))
-            digests.append((f"scenario {one}", outcome.digest()))
+            return scenario_row(scenario, outcome, shocked), (
+                f"scenario {called}",
+                outcome.digest(),
+            )
+
+        # So few paths are one block, which keeps one core busy: several scenarios at a time.
+        pool = ThreadPoolExecutor(1 if request.scheduler else available_cores())
+        try:
+            for i, (row, digest) in enumerate(pool.map(one, names)):
+                progress.advance(i, len(names))
+                rows.append(row)
+                digests.append(digest)
+        finally:
+            pool.shutdown(cancel_futures=True)
     return Stressed(
         battery=settings,
         process=process if asked is None else asked.apply(process, assets),

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from html import escape
 from typing import Any
 
@@ -31,6 +32,7 @@ from evaluator.verdict import figures
 TODAY, AFTER, RESPONDING = "today", "after, same borrowers", "after, borrowers use the room"
 _DASHES = ("-", (0, (5, 1.6)), (0, (1.2, 1.2)))
 _WIDTH, _HEIGHT = 4.8, 3.0  # inches; small, so that text stays readable at phone width
+_LINE = 0.17  # inches that a line of the title adds
 _TABLE_ROWS = 12
 _LABEL = 30  # characters of a name in a legend
 
@@ -355,14 +357,39 @@ def report_charts(report: ReportModel) -> tuple[tuple[str, Chart], ...]:
     )
 
 
+@lru_cache(maxsize=64)
+def _places(chart: Chart) -> tuple[tuple[float, float, float, float], ...]:
+    """Where the axes go in a figure without a title: x, y, width and height as shares of it.
+
+    Laying out takes as long as drawing, and every theme of a chart has the same layout.
+    """
+    figure = Figure(figsize=(_WIDTH, _HEIGHT), layout="constrained")
+    chart.draw(figure, _PALETTES[Theme.PAGE])
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
+    return tuple(ax.get_position().bounds for ax in figure.axes)
+
+
 def _figure(chart: Chart, theme: Theme) -> Figure:
     p = _PALETTES[theme]
-    figure = Figure(figsize=(_WIDTH, _HEIGHT), layout="constrained")
+    title = [] if theme is Theme.PAGE else textwrap.wrap(inert.line(chart.title), 62)
+    height = _HEIGHT + _LINE * len(title)
+    figure = Figure(figsize=(_WIDTH, height))
     figure.set_facecolor("none" if theme is Theme.PAGE else p.ground)
-    if theme is not Theme.PAGE:
-        title = "\n".join(textwrap.wrap(inert.line(chart.title), 62))
-        figure.suptitle(title, x=0.01, ha="left", fontsize=9, color=p.text, fontweight="bold")
     chart.draw(figure, p)
+    for ax, (x, y, w, h) in zip(figure.axes, _places(chart), strict=True):
+        ax.set_position((x, y * _HEIGHT / height, w, h * _HEIGHT / height))
+    if title:
+        figure.suptitle(
+            "\n".join(title),
+            x=0.01,
+            y=1.0 - 0.05 / height,
+            ha="left",
+            fontsize=9,
+            color=p.text,
+            fontweight="bold",
+        )
     return figure
 
 

@@ -63,7 +63,7 @@ def test_the_model_agrees_with_the_contracts_own_views(aave, compound):
 def test_the_worst_paths_are_replayed_with_real_transactions(aave, compound):
     for evaluation in (aave, compound):
         (market,) = evaluation.report.markets
-        assert market.conformance.paths == 4
+        assert market.conformance.paths == 2  # the least; more paths replay more
         rows = {r.quantity: r for r in market.conformance.rows}
         assert rows["amount repaid in a liquidation"].compared > 0
         # Interest runs by the contracts' own clock between liquidations.

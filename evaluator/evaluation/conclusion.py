@@ -1,0 +1,131 @@
+"""From the readings of a proposal to its verdict and report: battery, policy, composition."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from evaluator.evaluation.composition import known_addresses, manifest_of, report_of
+from evaluator.evaluation.coverage import unmodelled
+from evaluator.evaluation.description import held_against_execution
+from evaluator.evaluation.loading import Loading
+from evaluator.evaluation.market_trial import MarketTrial, try_market
+from evaluator.evaluation.measurement import Measurement
+from evaluator.evaluation.request import EvaluationRequest, Progress
+from evaluator.evaluation.state import State
+from evaluator.evaluation.stressing import Flag
+from evaluator.governance.adapter import GovernorAdapter
+from evaluator.governance.trace import ExecutionTrace
+from evaluator.report.manifest import Manifest
+from evaluator.report.model import ReportModel
+from evaluator.stress.battery import Battery
+from evaluator.verdict.evidence import Evidence, ExecutionEvidence, NotModelled
+from evaluator.verdict.finding import Finding, FindingKind, Severity
+from evaluator.verdict.judge import judge
+from evaluator.verdict.policy import Policy
+from evaluator.verdict.verdict import Verdict
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Evaluation:
+    """Everything one evaluation came to."""
+
+    request: EvaluationRequest  # what was asked for
+    measurement: Measurement  # execution and readings
+    trials: tuple[MarketTrial, ...]  # one for each market read
+    verdict: Verdict  # what the policy makes of it
+    report: ReportModel  # sealed
+    manifest: Manifest  # inputs, seeds and digests
+
+
+def conclude(
+    state: State,
+    governor: GovernorAdapter,
+    measurement: Measurement,
+    request: EvaluationRequest,
+    policy: Policy,
+    progress: Progress,
+    *,
+    loading: Loading,
+    cancelled: Flag | None = None,
+) -> Evaluation:
+    """Put what was measured through the battery, judge it by the policy and report it.
+
+    Raises ConfigurationError for an unknown scenario, the ChainError tree, Cancelled.
+    """
+    battery = Battery(paths=request.paths, scenario=request.scenario)
+    if loading.compiler is not None and measurement.trace.succeeded:
+        progress.stage("compile", "the battery's kernel, once for this version")
+        loading.compiler.wait()
+    trials = tuple(
+        try_market(state, reading, measurement, battery, request, progress, cancelled)
+        for reading in measurement.readings
+    )
+    still = all(t.evidence.unchanged for t in trials)
+    progress.stage("verdict", f"policy {policy.name}")
+    strange = unmodelled(
+        policy,
+        state.sandbox,
+        measurement.trace,
+        measurement.readings,
+        markets_unchanged=still,
+    )
+    labels, tokens = known_addresses(measurement.readings)
+    trace = measurement.trace
+    text = (
+        held_against_execution(trace, measurement.readings, labels=labels, tokens=tokens)
+        if trace.succeeded
+        else None
+    )
+    findings = (*soft_failures(trace), *(() if text is None else text.findings))
+    evidence = _evidence(measurement, trials, strange, findings)
+    verdict = judge(policy, evidence)
+    manifest = manifest_of(state, governor, measurement, trials, request, battery, policy, verdict)
+    report = report_of(state, measurement, trials, evidence, text, verdict, manifest, battery)
+    return Evaluation(
+        request=request,
+        measurement=measurement,
+        trials=trials,
+        verdict=verdict,
+        report=report,
+        manifest=manifest,
+    )
+
+
+def _evidence(
+    measurement: Measurement,
+    trials: Sequence[MarketTrial],
+    strange: Sequence[NotModelled],
+    findings: Sequence[Finding],
+) -> Evidence:
+    trace = measurement.trace
+    # Without any market, calls nobody knows may belong to a protocol nobody knows.
+    unknown = (
+        () if trials or measurement.unread else tuple(
+            f"{row.name} {row.what}" for row in strange if not row.irrelevant
+        )
+    )  # fmt: skip
+    return Evidence(
+        execution=ExecutionEvidence(
+            succeeded=trace.succeeded, way=trace.way.value, reason=trace.revert_reason
+        ),
+        markets=tuple(t.evidence for t in trials),
+        unknown_protocols=unknown,
+        unread=measurement.unread,
+        not_modelled=tuple(strange),
+        findings=tuple(findings),
+    )
+
+
+def soft_failures(trace: ExecutionTrace) -> tuple[Finding, ...]:
+    """Return a finding for every call that answered an error instead of reverting."""
+    return tuple(
+        Finding(
+            kind=FindingKind.UNFULFILLED,
+            severity=Severity.HIGH,
+            title="a call of the proposal fails without reverting, so that it does nothing",
+            detail=text,
+            source="execution",
+        )
+        for text in trace.soft_failures
+    )
