@@ -45,7 +45,12 @@ _MODELLED = frozenset(
     }
 )
 # Consequences of changes that are named beside them.
-_FOLLOWS = {"rate_strategy": "rate_curve.", "rate_model": "rate_curve.", "v_token": "listed"}
+_FOLLOWS = {
+    "rate_strategy": "rate_curve.",
+    "rate_model": "rate_curve.",
+    "blocks_per_year": "listed",
+    "v_token": "listed",
+}
 
 
 def unmodelled(

@@ -33,9 +33,13 @@ from evaluator.protocols.borrower_cache import BorrowerCache
 from evaluator.protocols.depth import measure_liquidity, share_liquidity
 from evaluator.protocols.feeds import price_history
 from evaluator.protocols.hurt import HurtPosition, hurt_positions
+from evaluator.protocols.interfaces import FEED
+from evaluator.protocols.oracles import read_code
 from evaluator.protocols.pools import KNOWN_VENUES, Venues
+from evaluator.protocols.reading import address_in, read_codes, read_raw
 
 _HISTORY_ROUNDS = 5_000
+_MOST_NAMED = 128  # addresses a proposal names that are asked whether they are feeds
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -110,7 +114,7 @@ def measure(
         roots = _roots(sandbox, _seeds(trial))
         sandbox.revert(start)
         sites, unread = _look(state, roots, cache, progress)
-        feeds = _feeds(sites)
+        feeds = tuple(dict.fromkeys((*_feeds(sites), *_feeds_named(sandbox, trial))))
 
         def read_before() -> None:
             for site in sites:
@@ -245,6 +249,31 @@ def _feeds(sites: Iterable[_Site]) -> tuple[str, ...]:
         if r.oracle.kind is OracleKind.FEED
     ]
     return tuple(dict.fromkeys(s.lower() for s in sources))
+
+
+def _feeds_named(sandbox: Sandbox, trace: ExecutionTrace) -> tuple[str, ...]:
+    """Find the feeds that a proposal brings in: those it names, writes down or wraps.
+
+    Without a new timestamp after the waits they would look stale where the ones in
+    use do not, which no proposal is to be blamed for.
+    """
+    written = [address_in(change.after) for change in trace.storage_changes]
+    named = dict.fromkeys((*_seeds(trace), *(a for a in written if a is not None)))
+    asked = [a.lower() for a in named if a not in trace.machinery][:_MOST_NAMED]
+    block = sandbox.block_number()
+    codes = read_codes(sandbox, asked, block=block)
+    within = (a for code in codes for a in read_code(code).addresses)
+    candidates = list(dict.fromkeys((*asked, *within)))[: 2 * _MOST_NAMED]
+    answers = read_raw(
+        sandbox, [(a, FEED.encode("latestRoundData")) for a in candidates], block=block
+    )
+    found = []
+    for address, answer in zip(candidates, answers, strict=True):
+        if answer is not None and len(answer) == 160:
+            updated = int.from_bytes(answer[96:128], "big")
+            if 0 < updated <= sandbox.timestamp():
+                found.append(address)
+    return tuple(found)
 
 
 def _tried(sandbox: Sandbox, market: Market) -> tuple[Liveness | None, PriceSetting | None]:

@@ -1,0 +1,135 @@
+"""Run cases: set the stage, evaluate as a user would, score."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from evaluator.chain.embedded import EmbeddedChain, ProposalRef, start_embedded
+from evaluator.chain.sandbox import Sandbox
+from evaluator.errors import ConfigurationError, SeatrialError
+from evaluator.evaluation import Evaluation, EvaluationRequest, evaluate
+from evaluator.evaluation.request import Progress, Silence
+from gallery.case import Case, Harm
+from gallery.score import Outcome, score
+from gallery.stage import Stage
+
+DEFAULT_PATHS = 2_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Result:
+    """How one case went."""
+
+    case: str  # name
+    title: str  # what the proposal does
+    twin_of: str  # "" for a disaster
+    outcome: Outcome  # see Outcome
+    verdict: str  # PASS, CAUTION, INCONCLUSIVE, FAIL
+    seen: tuple[Harm, ...]  # kinds of harm for which the verdict is FAIL
+    because: str  # the sentence that decided; may hold hostile text
+    seconds: float  # set-up and evaluation
+    capital_usd: float | None  # least capital of the attack found, None: no attack found
+    atomic: bool | None  # whether the attack is one transaction, None: no attack found
+    loss_usd: float | None  # what the protocol loses to it, USD, None: no attack found
+
+
+@contextmanager
+def opened(case: Case, base: EmbeddedChain) -> Iterator[tuple[Sandbox, ProposalRef]]:
+    """Fork the embedded chain, set the case up on it and make its proposal."""
+    with Sandbox.fork(base.sandbox.rpc.urls) as sandbox:
+        proposal = case.build(Stage(sandbox, base.deployment))
+        sandbox.mine()
+        yield sandbox, proposal
+
+
+def run(
+    cases: Sequence[Case],
+    *,
+    paths: int = DEFAULT_PATHS,
+    seed: int = 0,
+    progress: Progress | None = None,
+    finished: Callable[[Result], None] | None = None,
+) -> tuple[Result, ...]:
+    """Run cases one after the other on the embedded chain.
+
+    `finished` hears of each result as it is there. Raises the SeatrialError tree,
+    naming the case that could not be run.
+    """
+    told = Silence() if progress is None else progress
+    results = []
+    with start_embedded(seed=0) as base:
+        for case in cases:
+            result = _one(case, base, paths=paths, seed=seed, progress=told)
+            results.append(result)
+            if finished is not None:
+                finished(result)
+    return tuple(results)
+
+
+def evaluated(
+    case: Case, base: EmbeddedChain, *, paths: int, seed: int, progress: Progress
+) -> Evaluation:
+    """Evaluate a case with the defaults everybody gets, but for the number of paths."""
+    progress.stage(case.name, "setting the stage")
+    with opened(case, base) as (sandbox, proposal):
+        request = EvaluationRequest(
+            governor=proposal.governor,
+            proposal_id=proposal.proposal_id,
+            urls=tuple(sandbox.rpc.urls),
+            paths=paths,
+            seed=seed,
+        )
+        return evaluate(request, _Within(progress, case.name))
+
+
+def write(results: Sequence[Result], path: Path) -> None:
+    """Write results as JSON. Raises ConfigurationError."""
+    try:
+        path.write_text(json.dumps([asdict(r) for r in results], indent=1) + "\n")
+    except OSError as error:
+        raise ConfigurationError(
+            f"{path} cannot be written: {error.strerror}; name another file with --json"
+        ) from error
+
+
+def _one(case: Case, base: EmbeddedChain, *, paths: int, seed: int, progress: Progress) -> Result:
+    began = time.monotonic()
+    try:
+        evaluation = evaluated(case, base, paths=paths, seed=seed, progress=progress)
+    except SeatrialError as error:
+        error.add_note(f"while running the case {case.name}")
+        raise
+    scored = score(case, evaluation.verdict)
+    return Result(
+        case=case.name,
+        title=case.title,
+        twin_of=case.twin_of,
+        outcome=scored.outcome,
+        verdict=evaluation.verdict.kind.value,
+        seen=scored.seen,
+        because=scored.because,
+        seconds=time.monotonic() - began,
+        capital_usd=None,
+        atomic=None,
+        loss_usd=None,
+    )
+
+
+class _Within:
+    """Tells the stages of an evaluation as details of the case."""
+
+    def __init__(self, progress: Progress, name: str) -> None:
+        self._progress, self._name = progress, name
+
+    def stage(self, name: str, detail: str = "") -> None:
+        """Tell a stage as a detail."""
+        self._progress.stage(self._name, f"{name}: {detail}" if detail else name)
+
+    def advance(self, done: int, total: int) -> None:
+        """Pass the count on."""
+        self._progress.advance(done, total)
