@@ -19,9 +19,41 @@ contract Attacker is Swaps {
         bool mayFail; // whether the rest goes on if this one reverts
     }
 
+    /// @dev One word of what a contract answers now.
+    struct Read {
+        address source;
+        bytes query;
+        uint256 word; // number of the 32-byte word in the answer
+    }
+
+    /// @dev numerator * over... / under... / denominator, of what is read now.
+    struct Quotient {
+        Read[] over;
+        Read[] under;
+        uint256 numerator;
+        uint256 denominator;
+    }
+
+    /// @dev A place in a call that is filled in when the call is made.
+    struct Blank {
+        uint256 offset; // of the 32 bytes in the data; VALUE for the wei sent along
+        Quotient[] amounts; // the least of them is taken
+    }
+
+    struct Step {
+        address target;
+        uint256 value; // wei
+        bytes data;
+        bool mayFail; // whether the rest goes on if this one reverts
+        Blank[] blanks;
+    }
+
     error NotOwner(address caller);
+    error NothingToRead(address source);
     error NotAwaited(address caller);
     error CallFailed(uint256 index, bytes reason);
+
+    uint256 private constant VALUE = type(uint256).max;
 
     address public immutable owner;
     address private lender;
@@ -46,6 +78,35 @@ contract Attacker is Swaps {
         returns (bool[] memory succeeded, bytes[] memory answers)
     {
         return _run(calls);
+    }
+
+    /// @notice What it holds of the native coin
+    function wealth() external view returns (uint256) {
+        return address(this).balance;
+    }
+
+    /// @notice Make the calls of `steps` in order, with amounts that are read when each is made
+    function perform(Step[] calldata steps) external payable onlyOwner {
+        address source = lender;
+        for (uint256 i = 0; i < steps.length; i++) {
+            Step calldata step = steps[i];
+            bytes memory data = step.data;
+            uint256 value = step.value;
+            for (uint256 j = 0; j < step.blanks.length; j++) {
+                uint256 amount = _least(step.blanks[j].amounts);
+                uint256 offset = step.blanks[j].offset;
+                if (offset == VALUE) {
+                    value = amount;
+                } else {
+                    assembly {
+                        mstore(add(add(data, 32), offset), amount)
+                    }
+                }
+            }
+            (bool succeeded, bytes memory answer) = step.target.call{value: value}(data);
+            if (!succeeded && !step.mayFail) revert CallFailed(i, answer);
+            lender = source;
+        }
     }
 
     /// @notice Sell all of `token` that is here, along `route`
@@ -109,6 +170,30 @@ contract Attacker is Swaps {
         _run(calls);
         if (amount0 > 0) IERC20(IPoolV3(pool).token0()).safeTransfer(pool, amount0 + fee0);
         if (amount1 > 0) IERC20(IPoolV3(pool).token1()).safeTransfer(pool, amount1 + fee1);
+    }
+
+    function _least(Quotient[] calldata amounts) private view returns (uint256 least) {
+        least = type(uint256).max;
+        for (uint256 i = 0; i < amounts.length; i++) {
+            uint256 amount = amounts[i].numerator;
+            for (uint256 j = 0; j < amounts[i].over.length; j++) {
+                amount *= _read(amounts[i].over[j]);
+            }
+            for (uint256 j = 0; j < amounts[i].under.length; j++) {
+                amount /= _read(amounts[i].under[j]);
+            }
+            amount /= amounts[i].denominator;
+            if (amount < least) least = amount;
+        }
+    }
+
+    function _read(Read calldata what) private view returns (uint256 word) {
+        (bool succeeded, bytes memory answer) = what.source.staticcall(what.query);
+        uint256 at = 32 * (what.word + 1);
+        if (!succeeded || answer.length < at) revert NothingToRead(what.source);
+        assembly {
+            word := mload(add(answer, at))
+        }
     }
 
     function _await(address source) private returns (address outer) {

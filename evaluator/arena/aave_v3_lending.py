@@ -7,7 +7,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from evaluator.arena.lending import TOKEN, Balances, Solvency, Step, approvals, view
+from evaluator.arena.lending import (
+    TOKEN,
+    Balances,
+    Quotient,
+    Read,
+    Solvency,
+    Step,
+    Totals,
+    approvals,
+    view,
+)
 from evaluator.chain.abi import Abi
 from evaluator.chain.receipts import Log
 from evaluator.chain.sandbox import Sandbox
@@ -153,6 +163,42 @@ class AaveV3Lending:
         decimals = self.market.reserves[asset].asset.decimals
         has, owes = (whole_tokens(int.from_bytes(a, "big"), decimals) for a in answers)
         return Balances(collateral=has, debt=owes)
+
+    def supplied(self, account: str, asset: int) -> Quotient:
+        """See Lending.supplied."""
+        return Quotient(over=(Read(call=self.balances(account, asset)[0]),))
+
+    def owed(self, account: str, asset: int) -> Quotient:
+        """See Lending.owed."""
+        return Quotient(over=(Read(call=self.balances(account, asset)[1]),))
+
+    def room(self, account: str, asset: int) -> Quotient:
+        """See Lending.room; word 2 of an account's data is availableBorrowsBase."""
+        return Quotient(
+            over=(Read(call=self.solvency(account), word=2),),
+            under=(Read(call=self.price(asset)),),
+            numerator=10 ** self.market.reserves[asset].asset.decimals,
+        )
+
+    def cash(self, asset: int) -> Quotient:
+        """See Lending.cash."""
+        return Quotient(over=(Read(call=self.totals(asset)[0]),))
+
+    def totals(self, asset: int) -> tuple[SimulatedCall, ...]:
+        """See Lending.totals."""
+        receipt = self.market.reserves[asset].receipt_token
+        supply = TOKEN.encode("totalSupply")
+        return (
+            view(self._token(asset), TOKEN.encode("balanceOf", receipt)),
+            view(receipt, supply),
+            view(self.debt_tokens[asset], supply),
+        )
+
+    def read_totals(self, asset: int, answers: Sequence[bytes]) -> Totals:
+        """See Lending.read_totals."""
+        decimals = self.market.reserves[asset].asset.decimals
+        cash, claims, debts = (whole_tokens(int.from_bytes(a, "big"), decimals) for a in answers)
+        return Totals(cash=cash, claims=claims, debts=debts)
 
     def refusal(self, result: SimulatedCallResult) -> str:
         """See Lending.refusal."""

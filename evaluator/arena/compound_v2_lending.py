@@ -6,7 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from evaluator.arena.lending import Balances, Solvency, Step, approvals, view
+from evaluator.arena.lending import (
+    Balances,
+    Quotient,
+    Read,
+    Solvency,
+    Step,
+    Totals,
+    approvals,
+    view,
+)
 from evaluator.chain.abi import Abi
 from evaluator.chain.receipts import ZERO, Log
 from evaluator.chain.sandbox import Sandbox
@@ -152,6 +161,44 @@ class CompoundV2Lending:
         return Balances(
             collateral=whole_tokens(s.tokens * s.exchangeRate, decimals + 18),
             debt=whole_tokens(s.borrowed, decimals),
+        )
+
+    def supplied(self, account: str, asset: int) -> Quotient:
+        """See Lending.supplied; a snapshot is (error, shares, owed, exchange rate)."""
+        (snapshot,) = self.balances(account, asset)
+        return Quotient(
+            over=(Read(call=snapshot, word=1), Read(call=snapshot, word=3)), denominator=10**18
+        )
+
+    def owed(self, account: str, asset: int) -> Quotient:
+        """See Lending.owed."""
+        return Quotient(over=(Read(call=self.balances(account, asset)[0], word=2),))
+
+    def room(self, account: str, asset: int) -> Quotient:
+        """See Lending.room; prices are mantissas per base unit."""
+        return Quotient(
+            over=(Read(call=self.solvency(account), word=1),),
+            under=(Read(call=self.price(asset)),),
+            numerator=10**18,
+        )
+
+    def cash(self, asset: int) -> Quotient:
+        """See Lending.cash."""
+        return Quotient(over=(Read(call=self.totals(asset)[0]),))
+
+    def totals(self, asset: int) -> tuple[SimulatedCall, ...]:
+        """See Lending.totals."""
+        fns = ("getCash", "totalSupply", "exchangeRateStored", "totalBorrows")
+        return tuple(view(self._vtoken(asset), COMPOUND.encode(fn)) for fn in fns)
+
+    def read_totals(self, asset: int, answers: Sequence[bytes]) -> Totals:
+        """See Lending.read_totals."""
+        decimals = self.market.reserves[asset].asset.decimals
+        cash, shares, rate, debts = (int.from_bytes(a, "big") for a in answers)
+        return Totals(
+            cash=whole_tokens(cash, decimals),
+            claims=whole_tokens(shares * rate, decimals + 18),
+            debts=whole_tokens(debts, decimals),
         )
 
     def refusal(self, result: SimulatedCallResult) -> str:

@@ -17,6 +17,7 @@ TOKEN = Abi.parse(
         "function approve(address spender, uint256 amount) returns (bool)",
         "function transfer(address to, uint256 amount) returns (bool)",
         "function balanceOf(address account) view returns (uint256)",
+        "function totalSupply() view returns (uint256)",
     ]
 )
 
@@ -53,6 +54,33 @@ class Step:
     def action(self) -> SimulatedCall:
         """The transaction that matters."""
         return self.calls[-1]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Read:
+    """One word of what a contract answers when it is asked."""
+
+    call: SimulatedCall  # the question
+    word: int = 0  # number of the 32-byte word in the answer
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Quotient:
+    """An amount that is read when it is needed: numerator * over... / under... / denominator."""
+
+    over: tuple[Read, ...] = ()  # multiplied
+    under: tuple[Read, ...] = ()  # divided by, rounding down
+    numerator: int = 1
+    denominator: int = 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Totals:
+    """The balance sheet of one reserve, in whole tokens."""
+
+    cash: float  # tokens that are really there
+    claims: float  # of all suppliers
+    debts: float  # of all borrowers
 
 
 class Lending(Protocol):
@@ -118,6 +146,30 @@ class Lending(Protocol):
 
     def read_balances(self, asset: int, answers: Sequence[bytes]) -> Balances:
         """Read the answers to `balances`."""
+        ...
+
+    def supplied(self, account: str, asset: int) -> Quotient:
+        """What an account has supplied, in base units."""
+        ...
+
+    def owed(self, account: str, asset: int) -> Quotient:
+        """What an account owes, in base units."""
+        ...
+
+    def room(self, account: str, asset: int) -> Quotient:
+        """What an account may borrow by its collateral, in base units."""
+        ...
+
+    def cash(self, asset: int) -> Quotient:
+        """What a reserve holds, in base units."""
+        ...
+
+    def totals(self, asset: int) -> tuple[SimulatedCall, ...]:
+        """Ask for the balance sheet of a reserve."""
+        ...
+
+    def read_totals(self, asset: int, answers: Sequence[bytes]) -> Totals:
+        """Read the answers to `totals`."""
         ...
 
     def refusal(self, result: SimulatedCallResult) -> str:

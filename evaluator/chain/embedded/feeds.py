@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from evaluator.chain.contract import Contract
 from evaluator.chain.embedded.assets import TOKENS, TokenSpec
-from evaluator.chain.embedded.deployer import ZERO_ADDRESS, Deployer
+from evaluator.chain.embedded.deployer import Deployer
 from evaluator.chain.solidity import load_contract
 
 FEED_DECIMALS = 8
@@ -91,7 +91,8 @@ class SeededFeeds:
     def __init__(self, deployer: Deployer, *, seed: int, head: int) -> None:
         """Deploy a feed for every token with its oldest round; the newest is for `head`.
 
-        Anyone may push further rounds, which only a sandbox may allow.
+        The deployer owns them, so that nobody else may push; a feed that anybody writes to
+        would be a hole in every market of this chain.
         """
         prices = hourly_prices(seed=seed)
         artifact = load_contract("PriceFeed")
@@ -100,7 +101,7 @@ class SeededFeeds:
         self.addresses: dict[str, str] = {}
         for token in TOKENS:
             feed = deployer.deploy_artifact(
-                artifact, FEED_DECIMALS, feed_description(token), ZERO_ADDRESS
+                artifact, FEED_DECIMALS, feed_description(token), deployer.account
             )
             answers, times = rounds(token, prices[token.symbol], head=head)
             deployer.send(feed, "load", answers[:1], times[:1])

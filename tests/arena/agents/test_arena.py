@@ -19,6 +19,7 @@ from evaluator.arena.agents.builtin import (
 )
 from evaluator.arena.families import lending_of
 from evaluator.arena.funds import give
+from evaluator.arena.pricing import FEED
 from evaluator.chain.sandbox import Sandbox
 from evaluator.errors import ConfigurationError
 from evaluator.market import health_factors
@@ -54,6 +55,14 @@ def funded(sandbox, deployment):
     sandbox.set_balance(RICH, 10**20)
     sandbox.mine()
     return sandbox
+
+
+def owner_of(sandbox, feed):
+    """Who may push to a feed, with ether for gas."""
+    owner = "0x" + sandbox.call(feed, FEED.encode("owner"))[12:].hex()
+    sandbox.set_balance(owner, 10**20)
+    sandbox.mine()
+    return owner
 
 
 def senders(deployment):
@@ -145,7 +154,11 @@ def test_a_falling_price_reaches_the_feed_and_the_liquidator(funded, deployment,
     assert mine
     agents = [
         OracleKeeper(
-            name="keeper", feed=deployment.feeds["WETH"], sender=RICH, answers=fall, fee=GWEI
+            name="keeper",
+            feed=deployment.feeds["WETH"],
+            sender=owner_of(funded, deployment.feeds["WETH"]),
+            answers=fall,
+            fee=GWEI,
         ),
         Liquidator(
             name="liquidator", lending=lending, account=RICH, watched=tuple(mine), fee=2 * GWEI
@@ -176,7 +189,10 @@ def test_an_arbitrageur_brings_a_pair_back(funded, deployment):
     funded.mine()
     price = 1e8 * 3350.0 * 1.1
     keeper = OracleKeeper(
-        name="keeper", feed=deployment.feeds["WETH"], sender=RICH, answers=np.array([price])
+        name="keeper",
+        feed=deployment.feeds["WETH"],
+        sender=owner_of(funded, deployment.feeds["WETH"]),
+        answers=np.array([price]),
     )
     run = run_arena(funded, [keeper, agent], blocks=4, seed=0)
     swaps = [r for r in run.reports if r.agent == "arbitrageur" and len(r.logs) > 1]
