@@ -22,11 +22,12 @@ from evaluator.evaluation.market_sections import (
 from evaluator.evaluation.measurement import Measurement, Reading
 from evaluator.evaluation.odds import loss_exceedance
 from evaluator.evaluation.request import EvaluationRequest, Progress
+from evaluator.evaluation.safe_values import BesideSearch
 from evaluator.evaluation.state import State
-from evaluator.evaluation.stressing import Flag, Stressed, safe_values, stress
+from evaluator.evaluation.stressing import Flag, Stressed, stress
 from evaluator.report.odds import MarketSection
 from evaluator.stress.battery import Battery
-from evaluator.verdict.evidence import MarketEvidence
+from evaluator.verdict.evidence import MarketEvidence, SafeValueEvidence
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -92,19 +93,19 @@ def try_market(
         cancelled=cancelled,
     )
     odds, calibration = stressed.odds, stressed.calibration
+    safe: tuple[SafeValueEvidence, ...] | None = None
     if request.scenario is None:
-        progress.stage("replay", f"paths with real transactions on {name}")
-        # What cannot be replayed is left to the views, and the section says how many paths were.
-        with contextlib.suppress(IncompleteState, UnknownProtocol):
-            paths = replayed(reading, stressed, state.sandbox, seed=request.seed, progress=progress)
-            conformance = together(conformance, paths)
-    safe = (
-        None
-        if request.scenario is not None
-        else safe_values(
-            reading, stressed, seed=request.seed, progress=progress, cancelled=cancelled
-        )
-    )
+        # The battery looks for safe values on the cores while the replay waits for the chain.
+        with BesideSearch(reading, stressed, seed=request.seed, cancelled=cancelled) as search:
+            progress.stage("replay", f"paths with real transactions on {name}")
+            # What cannot be replayed is left to the views; the section says how many paths were.
+            with contextlib.suppress(IncompleteState, UnknownProtocol):
+                paths = replayed(
+                    reading, stressed, state.sandbox, seed=request.seed, progress=progress
+                )
+                conformance = together(conformance, paths)
+            progress.stage("safe values", "how far the changed parameters can go")
+            safe = search.result(progress)
     return MarketTrial(
         reading=reading,
         section=section.model_copy(

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from evaluator.errors import ConfigurationError
 from evaluator.evaluation.measurement import Reading
 from evaluator.evaluation.odds import MeasuredOdds, estimate_row
 from evaluator.evaluation.request import EvaluationRequest, Progress
@@ -16,23 +13,18 @@ from evaluator.market import Market
 from evaluator.report.odds import EstimateRow, ScenarioRow
 from evaluator.stress.battery import Battery
 from evaluator.stress.estimate import Estimate
-from evaluator.stress.lever import find_lever
 from evaluator.stress.metrics import survival_metric
 from evaluator.stress.outcome import Outcome, OutcomePair
 from evaluator.stress.price_process import CalibrationReport, PriceProcess, default_process
-from evaluator.stress.recommendation import Promise, recommend
 from evaluator.stress.scenarios.library import find_scenario, scenario_names
 from evaluator.stress.scenarios.scenario import Scenario
 from evaluator.stress.threads import available_cores
 from evaluator.stress.trial import run
 from evaluator.stress.universe import Universe
-from evaluator.verdict.evidence import SafeValueEvidence
 
 # A scenario fixes the course of prices; what is left to chance needs fewer paths.
 _SHARE_OF_PATHS = 50
 _LEAST_PATHS = 20
-# Fewer paths cannot tell a rise of a tenth from none; more add little to a search.
-_LEAST_SAFE, _MOST_SAFE = 1_000, 4_000
 
 
 class Flag(Protocol):
@@ -149,69 +141,6 @@ def scenario_row(scenario: Scenario, pair: OutcomePair, battery: Battery) -> Sce
         chance_after=chance(after),
         shortfall_today=estimate_row(shortfall(pair.before)),
         shortfall_after=estimate_row(shortfall(after)),
-    )
-
-
-def safe_values(
-    reading: Reading,
-    stressed: Stressed,
-    *,
-    seed: int,
-    progress: Progress,
-    cancelled: Flag | None = None,
-) -> tuple[SafeValueEvidence, ...] | None:
-    """Return how far the changed parameters may go together and keep today's odds.
-
-    None where no changed parameter can be moved by degrees, where the market has
-    other reserves after execution, and where there are too few paths to tell.
-    """
-    before, after = reading.before, reading.after
-    few = stressed.battery.paths < _LEAST_SAFE
-    if after is None or before.symbols != after.symbols or few:
-        return None
-    targets = []
-    for change in reading.changes:
-        a, b = change.before, change.after
-        if isinstance(a, bool | str | None) or isinstance(b, bool | str | None):
-            continue
-        if not (math.isfinite(a) and math.isfinite(b)):
-            continue
-        # A parameter the battery has no lever for says nothing here.
-        with contextlib.suppress(ConfigurationError):
-            find_lever(before, change.path)
-            targets.append((change, b))
-    if not targets:
-        return None
-    battery = replace(
-        stressed.battery,
-        paths=min(stressed.battery.paths, _MOST_SAFE),
-    )
-    progress.stage("safe values", f"{battery.paths:,} paths for each value tried")
-    found = recommend(
-        before,
-        [(change.path, value) for change, value in targets],
-        promise=Promise(metric="bad_debt_probability", bound=None),
-        process=stressed.process,
-        battery=battery,
-        seed=seed,
-        refinements=4,
-        progress=progress.advance,
-        cancelled=cancelled,
-    )
-    safe = found.safe or found.today
-    return tuple(
-        SafeValueEvidence(
-            path=change.path,
-            label=f"{change.asset} {change.label}".strip(),
-            unit=change.unit,
-            today=today,
-            proposed=proposed,
-            safe=value,
-            confidence=found.level,
-        )
-        for (change, _), today, proposed, value in zip(
-            targets, found.today, found.proposed, safe, strict=True
-        )
     )
 
 
