@@ -5,13 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from evaluator.errors import ConfigurationError
-from gallery import broken_oracle, empty_listing, hidden_action
+from gallery import (
+    bought_quorum,
+    broken_oracle,
+    empty_listing,
+    floored_feed,
+    hidden_action,
+    own_token,
+    spot_price,
+    squeeze,
+)
 from gallery.case import Case
 
 CASES: tuple[Case, ...] = (
     *empty_listing.CASES,
+    *spot_price.CASES,
+    *floored_feed.CASES,
+    *squeeze.CASES,
+    *own_token.CASES,
     *hidden_action.CASES,
     *broken_oracle.CASES,
+    *bought_quorum.CASES,
 )
 
 

@@ -80,6 +80,15 @@ _PAIRS = Abi.parse(
         "function getPair(address,address) view returns (address)",
     ]
 )
+_V3 = Abi.parse(
+    [
+        "function increaseObservationCardinalityNext(uint16)",
+        "function mint((address,address,uint24,int24,int24,uint256,uint256,uint256,uint256,"
+        "address,uint256)) returns (uint256,uint128,uint256,uint256)",
+    ]
+)
+_SPACING = {100: 1, 500: 10, 3000: 60}  # of ticks, by fee
+_LAST_TICK = 887_272
 
 
 class Stage:
@@ -195,6 +204,33 @@ class Stage:
         )
         factory = self.sandbox.contract(where.v2_factory, _PAIRS)
         return str(factory.call("getPair", token.address, weth.address))
+
+    def deepen(self, base: str, quote: str, fee: int, *, depth: float) -> str:
+        """Add a position everywhere to a Uniswap V3 pool, `depth` USD on each side.
+
+        The pool remembers what it was priced at from then on.
+        """
+        where, tokens = self.deployment.uniswap, self.deployment.tokens
+        made = next(p for p in where.v3_pools if {p.token0, p.token1} == {base, quote}
+                    and p.fee == fee)  # fmt: skip
+        pool = self.sandbox.contract(made.address, _V3)
+        pool.send("increaseObservationCardinalityNext", 64, sender=BUILDER)
+        ends = [self.token(made.token0), self.token(made.token1)]
+        units = [
+            self.give(t, BUILDER, 1.01 * depth / self._price(symbol))
+            for t, symbol in zip(ends, (made.token0, made.token1), strict=True)
+        ]
+        for t, amount in zip(ends, units, strict=True):
+            t.send("approve", where.v3_position_manager, amount, sender=BUILDER)
+        spacing = _SPACING[fee]
+        last = _LAST_TICK // spacing * spacing
+        self.sandbox.contract(where.v3_position_manager, _V3).send(
+            "mint",
+            (tokens[made.token0], tokens[made.token1], fee, -last, last, *units, 0, 0, BUILDER,
+             _FOREVER),
+            sender=BUILDER,
+        )  # fmt: skip
+        return made.address
 
     def venus_market(self, token: Contract, symbol: str, *, rates_of: str = "LINK") -> str:
         """Deploy a market of the Compound V2 family that is not listed yet."""
