@@ -148,7 +148,7 @@ async def test_no_post_is_lost_and_none_is_doubled(
             for _ in range(KILLS):
                 pid = await zygote.bear()
                 # Mostly in the middle of starting or of one request, sometimes after some work.
-                longest = 0.6 if chance.random() < 0.25 else 0.2
+                longest = 0.5 if chance.random() < 0.25 else 0.12
                 await asyncio.sleep(chance.uniform(0.0, longest))
                 alive += await _kill(pid)
             assert alive == KILLS

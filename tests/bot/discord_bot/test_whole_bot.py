@@ -48,14 +48,15 @@ seed = 1
 policy = "{reports}/policy.toml"  # the worker gets nothing else; the toy looks beside it
 at_once = 1
 lease = 2.0
-attempts = 1
+attempts = 2
+retry_after = 0.1
 
 [discord]
 token = {{ env = "TEST_DISCORD_TOKEN" }}
 api_base = "{service}/api/v10"
 gateway = "{gateway}"
 cooldown = 0.001
-edit_every = 0.3
+edit_every = 0.1
 
 [outbox]
 retry_after = 0.05
@@ -183,12 +184,12 @@ async def test_from_a_subscription_to_a_thread_and_from_a_command_to_a_verdict(
         # /simulate: progress by edits of one message, which becomes the verdict.
         chosen = await _proposal(service, "raise cap")
         before = len(service.messages)
-        asked = await service.command("simulate", {"proposal": chosen, "paths": 500, "seed": 4})
+        asked = await service.command("simulate", {"proposal": chosen, "paths": 1100, "seed": 4})
         await service.wait_until(lambda: asked.message_id is not None)
         number = str(asked.message_id)
         message = service.messages[number]
         await service.wait_until(lambda: "%" in message["content"])
-        assert "500 price paths over 7 days" in message["content"]
+        assert "1,100 price paths over 7 days" in message["content"]
         assert set(service.buttons(number)) == {"Cancel"}
         await service.wait_until(lambda: bool(message["embeds"]), timeout=30)
         assert message["embeds"][0]["title"].startswith("CAUTION")
@@ -210,7 +211,7 @@ async def test_from_a_subscription_to_a_thread_and_from_a_command_to_a_verdict(
 
         # A dropped socket is resumed, and the command sent meanwhile is answered.
         await service.gateway.drop()
-        again = await service.command("simulate", {"proposal": chosen, "seed": 6})
+        again = await service.command("simulate", {"proposal": chosen, "paths": 1100, "seed": 6})
         await service.wait_until(lambda: again.message_id is not None, timeout=20)
         assert service.gateway.resumed == 1
         assert service.gateway.identified == 1
@@ -257,7 +258,9 @@ async def test_a_restart_goes_on_with_the_same_message(
         chosen = await _proposal(service, "title")
         asked = await service.command("simulate", {"proposal": chosen, "seed": 2, "paths": 1200})
         await service.wait_until(lambda: asked.message_id is not None)
-        await asyncio.sleep(0.5)
+        async with asyncio.timeout(30):
+            while not (reports / "begun-2").exists():  # the worker is in the middle of it
+                await asyncio.sleep(0.02)
         process.kill()
         await process.wait()
     number = str(asked.message_id)

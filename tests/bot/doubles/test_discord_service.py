@@ -52,7 +52,7 @@ async def service(monkeypatch):
 
 @pytest.fixture
 async def client(service):
-    bot = Greeter("!", intents=discord.Intents.default())
+    bot = Greeter("!", intents=discord.Intents.default(), guild_ready_timeout=0.0)
     task = asyncio.create_task(bot.start(TOKEN))
     await asyncio.wait_for(service.gateway.connected.wait(), 10)
     await asyncio.wait_for(bot.wait_until_ready(), 10)

@@ -10,7 +10,11 @@ from pathlib import Path
 from bot.evaluation import EvaluationOrder, FinishedEvaluation, JobKind, Progress
 from evaluator import ConfigurationError
 
-LONG, LONG_STEPS = 1200, 16  # paths of an order that takes its time, and how much of it
+STEP = 0.1  # seconds
+# Steps by the paths of the order. A long one is meant to be cancelled or killed; when it is taken
+# up again it is short.
+FEW, MIDDLING, LONG = 500, 1100, 1200
+STEPS = {FEW: 5, MIDDLING: 15, LONG: 600}
 # One transparent pixel.
 PNG = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d49444154789c63000100"
@@ -32,9 +36,15 @@ def steady(
     """Tell of progress for a while."""
     if order.kind is JobKind.DRAFT:
         raise ConfigurationError("there is no parameter 'x' @everyone")
-    steps = LONG_STEPS if order.paths == LONG else 5
+    reports = Path(order.policy or "").parent
+    steps = STEPS.get(order.paths, STEPS[FEW])
+    if order.paths == LONG:
+        begun = reports / f"begun-{order.seed}"
+        if begun.exists():
+            steps = STEPS[FEW]
+        begun.touch()
     for step in range(steps):
-        left = 0.25 * (steps - step)
+        left = STEP * (steps - step)
         note(Progress(stage="paths", detail="on <@1>", done=step / steps, seconds_left=left))
-        time.sleep(0.25)
-    return finished(order, Path(order.policy or "").parent)
+        time.sleep(STEP)
+    return finished(order, reports)
