@@ -103,7 +103,12 @@ def compound_v2_liquidation(
     repaid = min(repay, debt * close_factor, accepted)
     if repaid <= 0.0:
         return NOTHING
-    seized = min(repaid * incentive * debt_price / collateral_price, collateral)
+    # All of it where that is what bounds the offer: rounding must not leave a grain behind.
+    seized = (
+        collateral
+        if repaid >= accepted
+        else min(repaid * incentive * debt_price / collateral_price, collateral)
+    )
     return Liquidation(repaid=repaid, seized=seized, protocol_fee=seized * protocol_fee)
 
 

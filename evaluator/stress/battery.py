@@ -77,6 +77,12 @@ class Battery:
     # --- oracles
     latency_steps: int = 0  # steps every oracle is later than its own specification says
 
+    # --- a manipulator, who trades so that one pool's price is held away from the rest
+    manipulated: str = ""  # symbol, "" for nobody
+    manipulation_factor: float = 1.0  # price held over undisturbed price
+    manipulation_start: int = 1  # first step of it
+    manipulation_steps: int = 0  # steps it is held for; `manipulation` says what that costs
+
     # --- suppliers
     supplier_run_above: float = 0.95  # utilisation above which suppliers try to leave
     supplier_run_rate: float = 0.0  # share of supply that asks to leave in a step of run
@@ -98,6 +104,7 @@ class Battery:
             "gas_window": self.gas_window,
             "supplier_run_above": self.supplier_run_above,
             "top_up_below": self.top_up_below,
+            "manipulation_factor": self.manipulation_factor,
         }
         for name, value in positive.items():
             if not value > 0:
@@ -113,6 +120,8 @@ class Battery:
             "inclusion_elasticity": self.inclusion_elasticity,
             "depth_elasticity": self.depth_elasticity,
             "latency_steps": self.latency_steps,
+            "manipulation_start": self.manipulation_start,
+            "manipulation_steps": self.manipulation_steps,
         }
         for name, value in not_negative.items():
             if not value >= 0 or (math.isinf(value)):

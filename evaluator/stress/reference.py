@@ -4,7 +4,7 @@ The fast kernels must agree with this module to 1e-9. What a step does, in the
 order of `Battery.order`:
 
 refill        the inventory q that liquidations left in the pools decays
-prices        market price = exogenous price / w(q)^2
+prices        market price = exogenous price / w(q)^2; a manipulator sets q of one asset
 oracle        each oracle looks at the market of `latency` ago and reports when the
               report would move by its deviation threshold, or its heartbeat is over;
               a pool oracle reports always, a stuck or fixed one never
@@ -40,6 +40,7 @@ from evaluator.market import (
 )
 from evaluator.stress.battery import Battery, Event
 from evaluator.stress.ledger import AVERAGE_EPSILON, Ledger
+from evaluator.stress.manipulation import inventory_at
 from evaluator.stress.surroundings import Surroundings
 
 FloatArray = NDArray[np.float64]
@@ -135,6 +136,12 @@ class Simulation:
 
     def prices(self) -> None:
         self.X = self.around.prices[self.t]
+        b = self.battery
+        held_from, held_to = b.manipulation_start, b.manipulation_start + b.manipulation_steps
+        if b.manipulated in self.market.symbols and held_from <= self.t < held_to:
+            a = self.market.index(b.manipulated)
+            held = inventory_at(self.market.reserves[a].liquidity, b.manipulation_factor)
+            self.q[a] = held * self.around.depth[self.t, a]
         now = np.empty(self.A)
         for a, reserve in enumerate(self.market.reserves):
             now[a] = self.X[a] * reserve.liquidity.price_factor(
@@ -233,8 +240,10 @@ class Simulation:
             for _ in range(self.battery.attempts):
                 spent = self.liquidate(int(i), capital)
                 capital -= spent
+                if spent <= 0.0:
+                    break
                 _, h, e = (float(x[0]) for x in self.values(np.array([i]), self.oracle))
-                if spent <= 0.0 or not h < e:
+                if not h < e:
                     break
 
     def largest(self, amounts: FloatArray, prices: FloatArray) -> int:

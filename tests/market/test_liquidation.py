@@ -208,3 +208,18 @@ def test_collateral_whose_reserve_has_no_threshold_counts_for_nothing(make_marke
     assert health_factors(market)[0] == pytest.approx(80.0 / 90.0)
     assert largest_liquidation(market, 0, collateral_asset=0, debt_asset=1) == NOTHING
     assert largest_liquidation(market, 0, collateral_asset=1, debt_asset=1).repaid > 0.0
+
+
+def test_collateral_that_bounds_a_liquidation_is_taken_to_the_last_grain():
+    for k in range(1, 400):
+        deal = compound_v2_liquidation(
+            repay=math.inf,
+            debt=1e9,
+            collateral=k / 7.0,
+            debt_price=1.0 + k / 3.0,
+            collateral_price=1.0 + k / 11.0,
+            bonus=0.1,
+            protocol_fee=0.0,
+            close_factor=0.5,
+        )
+        assert deal.seized == k / 7.0

@@ -79,6 +79,10 @@ def draw_battery(data):
         supplier_run_above=0.45,
         top_up_share=data.draw(st.sampled_from([0.0, 0.3, 1.0])),
         insolvency_threshold=data.draw(st.sampled_from([0.0, 100.0, 1e5])),
+        manipulated=data.draw(st.sampled_from(["", "", "T0"]), label="manipulated"),
+        manipulation_factor=data.draw(st.sampled_from([0.5, 1.5, 500.0])),
+        manipulation_start=3,
+        manipulation_steps=4,
     )
 
 

@@ -390,7 +390,7 @@ def certificate_paths(
                 if event == REFILL:
                     refill(s, m.state)
                 elif event == PRICES:
-                    move_prices(tb, m.state, m.history, path, t)
+                    move_prices(tb, s, m.state, m.history, path, t)
                     now = t
                 elif event == ORACLE:
                     report(tb, m.state, m.history, now, t)

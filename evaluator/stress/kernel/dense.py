@@ -97,7 +97,7 @@ def dense_paths(
                 if event == REFILL:
                     refill(s, st)
                 elif event == PRICES:
-                    move_prices(tb, st, history, path, t)
+                    move_prices(tb, s, st, history, path, t)
                     now = t
                 elif event == ORACLE:
                     report(tb, st, history, now, t)

@@ -16,6 +16,7 @@ from evaluator.market import Family, LiquidityCurve, Market, OracleKind, OracleS
 from evaluator.market.liquidity import DRY
 from evaluator.stress.battery import Battery, Event
 from evaluator.stress.ledger import Ledger
+from evaluator.stress.manipulation import inventory_at
 from evaluator.stress.reference import YEAR, heartbeat_steps, latency_steps
 from evaluator.stress.surroundings import gas_cost, window_steps
 from evaluator.stress.universe import Universe
@@ -150,6 +151,10 @@ class Settings(NamedTuple):
     watching: bool  # somebody tops up
     top_up_below: float
     top_up_to: float
+    held_asset: int  # whose price a manipulator holds, -1 for none
+    held_quantity: float  # net sold that holds it, at the curve's own depth
+    held_from: int  # first step
+    held_to: int  # step after the last
 
 
 def table(market: Market, columns: IntArray, universe: Universe, battery: Battery) -> Table:
@@ -263,6 +268,7 @@ def _reports(spec: OracleSpec) -> int:
 
 def settings(market: Market, universe: Universe, battery: Battery, existing: float) -> Settings:
     """Gather a battery's and a market's single numbers."""
+    held = market.index(battery.manipulated) if battery.manipulated in market.symbols else -1
     return Settings(
         aave=market.family is Family.AAVE_V3,
         floors=market.family is Family.AAVE_V3 and market.whole_basis_points,
@@ -289,6 +295,14 @@ def settings(market: Market, universe: Universe, battery: Battery, existing: flo
         watching=bool(battery.top_up_share > 0.0),
         top_up_below=float(battery.top_up_below),
         top_up_to=float(battery.top_up_to),
+        held_asset=held,
+        held_quantity=(
+            inventory_at(market.reserves[held].liquidity, battery.manipulation_factor)
+            if held >= 0
+            else 0.0
+        ),
+        held_from=int(battery.manipulation_start),
+        held_to=int(battery.manipulation_start + battery.manipulation_steps),
     )
 
 

@@ -220,8 +220,12 @@ def _liquidate(
                 repaid = held * price_c / price_d / incentive
             fee = (seized - seized / incentive) * tb.par[FEE_SHARE, c]
         else:
-            repaid = min(repaid, held * price_c / (price_d * incentive))
-            seized = min(repaid * incentive * price_d / price_c, held)
+            accepted = held * price_c / (price_d * incentive)
+            if repaid >= accepted:
+                repaid = accepted
+                seized = held
+            else:
+                seized = min(repaid * incentive * price_d / price_c, held)
             fee = seized * tb.par[FEE_SHARE, c]
         received = seized - fee
         # Proceeds are concave and costs convex in size: no smaller size earns more than it

@@ -182,9 +182,11 @@ def set_depth(tb: Table, s: Settings, st: FloatArray, relative: FloatArray, t: i
 
 @inlined
 def move_prices(
-    tb: Table, st: FloatArray, history: FloatArray, relative: FloatArray, t: int
+    tb: Table, s: Settings, st: FloatArray, history: FloatArray, relative: FloatArray, t: int
 ) -> None:
     """Read the exogenous prices of step t and apply the inventory's impact."""
+    if s.held_asset >= 0 and s.held_from <= t < s.held_to:
+        st[Q, s.held_asset] = s.held_quantity * st[DEPTH, s.held_asset]
     for a in range(st.shape[1]):
         c = tb.whole[COLUMN, a]
         st[X, a] = relative[t, c] * tb.par[BASE, a]
