@@ -25,9 +25,15 @@ $(VENV)/.ready: requirements.lock pyproject.toml contracts/package-lock.json
 	@if [ -z "$(PYTHON)" ]; then \
 		echo "seatrial needs Python 3.11 or 3.12 and found none on PATH; install one or run make PYTHON=/path/to/python" >&2; exit 69; fi
 	@echo "Setting up $(VENV) with $$($(PYTHON) --version) ..."
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { \
+	@# npm packages come in beside the Python packages; `seatrial setup` waits for them.
+	@$(PYTHON) -m evaluator.chain.toolchain >/dev/null 2>&1 &
+	@# Putting pip into the environment takes as long as half the packages: uv does without.
+	@test -x $(BIN)/python || { $(PYTHON) -m pip --version >/dev/null 2>&1 && $(PYTHON) -m venv --without-pip $(VENV) && \
+		$(PYTHON) -m pip --python $(BIN)/python install --quiet --disable-pip-version-check uv 2>/dev/null; } || \
+		$(PYTHON) -m venv --clear $(VENV) || { \
 		echo "python -m venv failed; on Debian and Ubuntu install the package python3-venv" >&2; exit 69; }
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv 2>/dev/null || true
+	@$(BIN)/python -m uv --version >/dev/null 2>&1 || \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check uv 2>/dev/null || true
 	@if $(BIN)/python -m uv --version >/dev/null 2>&1; then \
 		$(BIN)/python -m uv pip install --quiet --python $(BIN)/python -r requirements.lock && \
 		$(BIN)/python -m uv pip install --quiet --python $(BIN)/python --no-deps -e . ; \

@@ -11,10 +11,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import ctypes.util
 import os
-import platform
-import re
 import shutil
 import signal
 import subprocess
@@ -26,14 +23,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
-from evaluator.chain.redaction import redact
+from evaluator.chain.anvil_binary import LISTENING, find_anvil, last_words, start_failure
 from evaluator.chain.rpc import RpcClient
-from evaluator.data_files import npm_root
 from evaluator.errors import AnvilError, SetupError
 
 _START_LIMIT = 60.0  # seconds; a fork of a slow endpoint reads several blocks first
-_LISTENING = re.compile(r"Listening on (127\.0\.0\.1:\d+)")
-_LEAST_GLIBC = (2, 35)
 
 # $1 is the private HOME, the rest is anvil's command line. Standard input is the
 # pipe to the parent; `read` returns when it closes. The guard ends with anvil's
@@ -190,16 +184,16 @@ class Anvil:
     def _wait_for_port(self) -> str:
         deadline = time.monotonic() + _START_LIMIT
         while time.monotonic() < deadline:
-            found = _LISTENING.search(self._output())
+            found = LISTENING.search(self._output())
             if found:
                 return found.group(1)
             code = self._guard.poll()
             if code is not None:
-                raise _start_failure(code, self._output())
+                raise start_failure(code, self._output())
             time.sleep(0.003)
         raise AnvilError(
             f"anvil did not start to listen in {_START_LIMIT:g} s: is the RPC endpoint it forks "
-            f"reachable? It said: {_tail(self._output())}"
+            f"reachable? It said: {last_words(self._output())}"
         )
 
     def _explain(self) -> Exception | None:
@@ -209,7 +203,7 @@ class Anvil:
         # The exit may be reported a moment after the connection broke.
         with contextlib.suppress(subprocess.TimeoutExpired):
             code = self._guard.wait(timeout=0.5)
-            return AnvilError(f"anvil died (exit code {code}): {_tail(self._output())}")
+            return AnvilError(f"anvil died (exit code {code}): {last_words(self._output())}")
         return None
 
     def _output(self) -> str:
@@ -222,87 +216,6 @@ class Anvil:
         if self._guard.stdin is not None:
             with contextlib.suppress(OSError):
                 os.close(self._guard.stdin.fileno())
-
-
-def find_anvil() -> Path:
-    """Find the anvil to run: `SEATRIAL_ANVIL`, the npm package's binary, then PATH.
-
-    Raises SetupError that says how to get one.
-    """
-    named = os.environ.get("SEATRIAL_ANVIL")
-    if named:
-        found = shutil.which(named)
-        if found is None:
-            raise SetupError(
-                f"SEATRIAL_ANVIL names {named!r}, which is not an executable file: correct or "
-                "unset it"
-            )
-        return Path(found).absolute()
-    native = npm_root() / "@foundry-rs" / f"anvil-{platform_name()}" / "bin" / "anvil"
-    if native.is_file() and os.access(native, os.X_OK):
-        return native
-    found = shutil.which("anvil")
-    if found is not None:
-        return Path(found).absolute()
-    raise SetupError(
-        f"anvil for {platform_name()} is missing: it was looked for in {native} and on PATH. "
-        "Run `seatrial setup`, or install Foundry, or name a "
-        "binary with SEATRIAL_ANVIL"
-    )
-
-
-def platform_name() -> str:
-    """Name this machine the way anvil's npm packages do, as in "linux-amd64"."""
-    system = {"Linux": "linux", "Darwin": "darwin", "Windows": "win32"}.get(
-        platform.system(), platform.system().lower()
-    )
-    machine = platform.machine().lower()
-    cpu = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
-    return f"{system}-{cpu.get(machine, machine)}"
-
-
-def anvil_version(binary: Path) -> str:
-    """Run `anvil --version` and return its first line.
-
-    Raises SetupError that names the reason, such as a C library that is too old.
-    """
-    try:
-        done = subprocess.run(
-            [str(binary), "--version"], capture_output=True, text=True, timeout=30, check=False
-        )
-    except OSError as error:
-        raise SetupError(f"{binary} cannot be run: {error}") from error
-    except subprocess.TimeoutExpired as error:
-        raise SetupError(f"{binary} --version did not answer in 30 s") from error
-    if done.returncode != 0:
-        failure = _start_failure(done.returncode, done.stdout + done.stderr)
-        raise failure if isinstance(failure, SetupError) else SetupError(str(failure))
-    return done.stdout.splitlines()[0] if done.stdout else "anvil"
-
-
-def _start_failure(code: int, output: str) -> SetupError | AnvilError:
-    if "GLIBC_" in output:
-        version = ".".join(map(str, _LEAST_GLIBC))
-        here = platform.libc_ver()[1] or "another"
-        return SetupError(
-            f"anvil needs glibc {version} or newer and this system has {here}: use a newer "
-            "distribution, or build anvil from source and name it with SEATRIAL_ANVIL"
-        )
-    if code in (126, 127) and not output.strip().startswith("Error"):
-        musl = " (this system has no glibc; anvil needs it)" if not _has_glibc() else ""
-        return SetupError(f"anvil cannot be executed here{musl}: {_tail(output)}")
-    return AnvilError(f"anvil exited with code {code} at start: {_tail(output)}")
-
-
-def _has_glibc() -> bool:
-    return platform.system() != "Linux" or "musl" not in (ctypes.util.find_library("c") or "musl")
-
-
-def _tail(output: str) -> str:
-    """The end of what anvil said, on one line and without keys."""
-    start = output.rfind("Error")
-    text = output[start:] if start >= 0 else _LISTENING.split(output)[-1][-600:]
-    return redact(" ".join(text.split()))[:600] or "nothing"
 
 
 @atexit.register

@@ -18,7 +18,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from evaluator.chain.anvil import Anvil, find_anvil
+from evaluator.chain.anvil import Anvil
+from evaluator.chain.anvil_binary import find_anvil
 from evaluator.chain.forwarder import Forwarder
 from evaluator.chain.rpc import RpcClient, pin_block
 from evaluator.chain.solidity import COMPILER

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from evaluator.chain.anvil import anvil_version, find_anvil, platform_name
+from evaluator.chain.anvil_binary import anvil_version, find_anvil, platform_name
 from evaluator.data_files import cache_root, contracts_root, data_path, in_checkout, npm_root
 from evaluator.errors import SeatrialError, SetupError
 
@@ -221,3 +221,9 @@ def _locked(path: Path) -> Iterator[None]:
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+if __name__ == "__main__":
+    # Beside the installation of the Python packages; who needs the packages says what failed.
+    with contextlib.suppress(SeatrialError):
+        ensure_packages()

@@ -70,7 +70,7 @@ def _program(name: str, *arguments: str) -> str:
 
 
 def _anvil() -> str:
-    from evaluator.chain.anvil import find_anvil
+    from evaluator.chain.anvil_binary import find_anvil
 
     path = find_anvil()
     done = subprocess.run(

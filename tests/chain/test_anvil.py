@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from evaluator.chain import anvil as anvil_module
-from evaluator.chain.anvil import Anvil, anvil_version, find_anvil
+from evaluator.chain import anvil_binary
+from evaluator.chain.anvil import Anvil
+from evaluator.chain.anvil_binary import anvil_version, find_anvil
 from evaluator.chain.rpc import RpcClient
 from evaluator.data_files import npm_root
 from evaluator.errors import AnvilError, RpcUnreachable, SetupError
@@ -188,9 +189,9 @@ def test_a_named_binary_that_is_none_is_an_error(monkeypatch, named):
 
 def test_without_the_package_the_path_is_searched(monkeypatch, tmp_path):
     monkeypatch.delenv("SEATRIAL_ANVIL", raising=False)
-    monkeypatch.setattr(anvil_module, "npm_root", lambda: tmp_path / "none")
+    monkeypatch.setattr(anvil_binary, "npm_root", lambda: tmp_path / "none")
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(SetupError, match=f"anvil for {anvil_module.platform_name()} is missing"):
+    with pytest.raises(SetupError, match=f"anvil for {anvil_binary.platform_name()} is missing"):
         find_anvil()
     (tmp_path / "anvil").write_text("#!/bin/sh\n")
     (tmp_path / "anvil").chmod(0o755)
@@ -246,6 +247,6 @@ def test_a_binary_that_cannot_run_says_why(monkeypatch, tmp_path, script, match)
 def test_platforms_are_named_like_the_packages(monkeypatch, system, machine, name):
     monkeypatch.setattr(platform, "system", lambda: system)
     monkeypatch.setattr(platform, "machine", lambda: machine)
-    assert anvil_module.platform_name() == name
+    assert anvil_binary.platform_name() == name
     lock = (npm_root().parent / "package-lock.json").read_text()
     assert f'"node_modules/@foundry-rs/anvil-{name}"' in lock

@@ -19,7 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from evaluator.chain.anvil import anvil_version, find_anvil
+from evaluator.chain.anvil_binary import anvil_version, find_anvil
 from evaluator.chain.embedded.build import Progress, build
 from evaluator.chain.embedded.deployment import EMBEDDED_CHAIN_ID, EMBEDDED_LABEL, Deployment
 from evaluator.chain.sandbox import Sandbox

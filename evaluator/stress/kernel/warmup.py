@@ -9,6 +9,7 @@ cache when the battery begins.
 
 from __future__ import annotations
 
+import fcntl
 import math
 import subprocess
 import sys
@@ -33,6 +34,7 @@ from evaluator.market import (
 from evaluator.stress.battery import Battery
 from evaluator.stress.engine import engine_named
 from evaluator.stress.kernel import compilation
+from evaluator.stress.price_process import default_process
 from evaluator.stress.universe import Universe
 
 
@@ -43,7 +45,10 @@ def is_compiled() -> bool:
 
 
 def start_compiling() -> subprocess.Popen[bytes] | None:
-    """Start compiling in another process; None when there is nothing to do or to keep."""
+    """Start compiling in another process; None when there is nothing to do or to keep.
+
+    Several may be started: one compiles, the others wait for it.
+    """
     if not compilation.CACHED or is_compiled():
         return None
     return subprocess.Popen(
@@ -114,5 +119,26 @@ def compile_kernel() -> None:
     model.simulate(np.ones((1, 2, 2)))
 
 
+def compile_process() -> None:
+    """Draw one path of the usual price process."""
+    market = _smallest_market()
+    process = default_process(Universe.of(market, market).assets, (), step=3600.0)
+    process.paths(seed=0, first=0, count=1, steps=1)
+
+
+def compile_once() -> None:
+    """Compile both on two cores, unless another process is at it: then wait for that one."""
+    folder = Path(getattr(numba.config, "CACHE_DIR"))  # noqa: B009
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "compiling.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if is_compiled():
+            return
+        code = f"from {__spec__.name} import compile_process; compile_process()"
+        beside = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.DEVNULL)
+        compile_kernel()
+        beside.wait()
+
+
 if __name__ == "__main__":
-    compile_kernel()
+    compile_once()
