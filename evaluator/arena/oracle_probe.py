@@ -66,8 +66,10 @@ class PoolSource:
     pool: str  # lower-case
     token: str  # bought in the trial, lower-case
     moved: float  # relative move of the price by a swap that moves the pool by a fifth
-    delay: int  # seconds after the swap at which it was seen; 0: in the same block
-    capital_usd: float  # USD to be traded to move the pool by MOVED; nan: worth not known
+    delay: int  # seconds after the swap until half of that is seen; 0: in the same block
+    fee: float  # of the pool, fraction of a trade
+    depth_usd: float  # USD behind the price on one side; nan: worth not known
+    capital_usd: float  # USD to be traded to move the pool by MOVED; nan likewise
     cost_usd: float  # USD of fees to move it there and back; nan likewise
 
 
@@ -397,19 +399,24 @@ class _Prober:
             return None
         if not results[0].calls[0].succeeded:
             return None
-        for wait, block in zip(_WAITS, results, strict=True):
-            told = _told(block.calls[-1].succeeded, block.calls[-1].return_data)
-            if told is not None and abs(told / trace.raw - 1.0) > 0.01:
-                traded = self._worth(pool, paid, held) * (math.sqrt(1.0 + MOVED) - 1.0)
-                return PoolSource(
-                    pool=pool.address,
-                    token=bought,
-                    moved=told / trace.raw - 1.0,
-                    delay=wait,
-                    capital_usd=traded,
-                    cost_usd=2.0 * fee * traded,
-                )
-        return None
+        prices = [_told(b.calls[-1].succeeded, b.calls[-1].return_data) for b in results]
+        moves = [0.0 if p is None else p / trace.raw - 1.0 for p in prices]
+        most = max(moves, key=abs)
+        if abs(most) < 0.01:
+            return None
+        # An average follows late: what counts is when most of the move has arrived.
+        delay = next(w for w, m in zip(_WAITS, moves, strict=True) if 2.0 * abs(m) >= abs(most))
+        traded = self._worth(pool, paid, held) * (math.sqrt(1.0 + MOVED) - 1.0)
+        return PoolSource(
+            pool=pool.address,
+            token=bought,
+            moved=most,
+            delay=delay,
+            fee=fee,
+            depth_usd=self._worth(pool, paid, held),
+            capital_usd=traded,
+            cost_usd=2.0 * fee * traded,
+        )
 
     def _worth(self, pool: Pool, token: str, units: int) -> float:
         """What base units on one side of a pool are worth, USD; nan if neither side is known."""

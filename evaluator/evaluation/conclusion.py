@@ -13,6 +13,7 @@ from evaluator.evaluation.market_trial import MarketTrial, try_market
 from evaluator.evaluation.measurement import Measurement
 from evaluator.evaluation.request import EvaluationRequest, Progress
 from evaluator.evaluation.state import State
+from evaluator.evaluation.statics import static_findings
 from evaluator.evaluation.stressing import Flag
 from evaluator.governance.adapter import GovernorAdapter
 from evaluator.governance.trace import ExecutionTrace
@@ -77,7 +78,11 @@ def conclude(
         if trace.succeeded
         else None
     )
-    findings = (*soft_failures(trace), *(() if text is None else text.findings))
+    findings = (
+        *soft_failures(trace),
+        *(() if text is None else text.findings),
+        *static_findings(state.sandbox, measurement),
+    )
     evidence = _evidence(measurement, trials, strange, findings)
     verdict = judge(policy, evidence)
     manifest = manifest_of(state, governor, measurement, trials, request, battery, policy, verdict)

@@ -16,6 +16,7 @@ class FindingKind(StrEnum):
     UNFULFILLED = "announced but not done"  # the text names a value nothing was set to
     ADVERSARY = "adversary"  # a way to gain or to harm, confirmed by mined transactions
     CONFORMANCE = "conformance"  # the model and the contracts differ
+    STATIC = "weak point"  # how something could go wrong, told without an attack
     NOTE = "note"  # worth knowing, judged by no rule
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from evaluator.verdict import figures
 from evaluator.verdict.evidence import Evidence, Interval, MarketEvidence, OddsEvidence
-from evaluator.verdict.finding import FindingKind
+from evaluator.verdict.finding import FindingKind, Severity
 from evaluator.verdict.policy import Policy
 from evaluator.verdict.verdict import Reason, Verdict, VerdictKind
 
@@ -296,6 +296,7 @@ _FINDING_RULES = {
     FindingKind.CONTRADICTION: (CAUTION, "caution.text_contradiction"),
     FindingKind.UNFULFILLED: (CAUTION, "caution.text_contradiction"),
     FindingKind.UNMENTIONED: (CAUTION, "caution.text_unmentioned_change"),
+    FindingKind.STATIC: (CAUTION, "caution.static_findings"),
 }
 
 
@@ -304,9 +305,13 @@ def _findings(policy: Policy, evidence: Evidence) -> Iterator[Reason]:
         "fail.unannounced_control_change": policy.fail.unannounced_control_change,
         "caution.text_contradiction": policy.caution.text_contradiction,
         "caution.text_unmentioned_change": policy.caution.text_unmentioned_change,
+        "caution.static_findings": policy.caution.static_findings,
     }
     for finding in evidence.findings:
         kind, rule = _FINDING_RULES.get(finding.kind, (PASS, ""))
+        grave = finding.severity is Severity.HIGH and not finding.open_today
+        if finding.kind is FindingKind.STATIC and not grave:
+            continue
         if on.get(rule):
             yield Reason(
                 kind=kind,

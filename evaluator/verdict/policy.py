@@ -61,6 +61,7 @@ class CautionBounds(_Section):
     beyond_safe_value: bool = True  # judge values beyond the safe one
     text_contradiction: bool = True  # judge descriptions that say another value
     text_unmentioned_change: bool = True  # judge parameters the description leaves out
+    static_findings: bool = True  # judge grave weak points that the proposal brings in
 
 
 class PassRequirements(_Section):

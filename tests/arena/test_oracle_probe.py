@@ -36,16 +36,15 @@ def with_source(sandbox, deployment, symbol, source):
     return AaveV3().read(sandbox, deployment.aave.pool)
 
 
-def probed(sandbox, deployment, market, symbol, *, kept=True):
-    feeds = deployment.feeds.values() if kept else ()
-    (probe,) = probe_oracles(sandbox, market, reserves=[market.index(symbol)], kept=feeds)
+def probed(sandbox, market, symbol, *, kept=()):
+    (probe,) = probe_oracles(sandbox, market, reserves=[market.index(symbol)], kept=kept)
     return probe
 
 
 @pytest.mark.chain
 def test_ordinary_feeds_are_followed_without_bounds(read_only_sandbox, deployment, market):
     head = read_only_sandbox.block_number()
-    probes = probe_oracles(read_only_sandbox, market, kept=deployment.feeds.values())
+    probes = probe_oracles(read_only_sandbox, market)
     assert [p.reserve for p in probes] == list(range(len(market.reserves)))
     for probe in probes:
         # The native market is priced by the feed of its wrapped coin.
@@ -59,21 +58,11 @@ def test_ordinary_feeds_are_followed_without_bounds(read_only_sandbox, deploymen
 
 
 @pytest.mark.chain
-def test_feeds_of_the_test_chain_are_open_and_can_be_left_out(
-    read_only_sandbox, deployment, aave_market
-):
-    probe = probed(read_only_sandbox, deployment, aave_market, "DAI", kept=False)
-    assert {s.contract for s in probe.setters} == {deployment.feeds["DAI"]}
-    assert selector("push(int256)") in {s.data[:4] for s in probe.setters}
-    assert all(s.ratio == pytest.approx(2.0, rel=1e-6) for s in probe.setters)
-
-
-@pytest.mark.chain
 def test_a_bounded_feed_has_the_floor_and_cap_it_was_built_with(sandbox, deployment):
     feed = deployment.feeds["LINK"]
     bounded = deploy(sandbox, "BoundedFeed", feed, 1075000000, 4300000000)
     market = with_source(sandbox, deployment, "LINK", bounded)
-    probe = probed(sandbox, deployment, market, "LINK")
+    probe = probed(sandbox, market, "LINK")
     assert probe.price == pytest.approx(21.5)
     assert probe.floor == pytest.approx(10.75)
     assert probe.cap == pytest.approx(43.0)
@@ -92,7 +81,7 @@ def test_the_spot_of_a_pair_moves_in_the_same_block_and_its_cost_follows_depth(s
         deployment.feeds[symbol],
     )
     market = with_source(sandbox, deployment, "WETH", spot)
-    probe = probed(sandbox, deployment, market, "WETH")
+    probe = probed(sandbox, market, "WETH")
     (pool,) = probe.pools
     assert (pool.pool, pool.delay) == (pair.address, 0)
     assert pool.moved == pytest.approx(0.2, abs=0.01)
@@ -125,7 +114,7 @@ def test_an_average_moves_only_when_the_pool_is_held(sandbox, deployment):
     sandbox.warp(1200)
     sandbox.mine()
     market = with_source(sandbox, deployment, asset, average)
-    probe = probed(sandbox, deployment, market, asset)
+    probe = probed(sandbox, market, asset)
     (found,) = probe.pools
     assert found.pool == pool.address
     assert found.delay > 0
@@ -138,7 +127,7 @@ def test_a_feed_is_open_when_it_has_no_owner(sandbox, deployment, owner, open_to
     push = Abi.parse(["function push(int256 answer)"])
     sandbox.send(owner, feed, push.encode("push", 95_000_000))
     market = with_source(sandbox, deployment, "CRV", feed)
-    probe = probed(sandbox, deployment, market, "CRV")
+    probe = probed(sandbox, market, "CRV")
     assert bool(probe.setters) is open_to_all
     if open_to_all:
         setter = next(s for s in probe.setters if s.data[:4] == selector("push(int256)"))
@@ -147,6 +136,7 @@ def test_a_feed_is_open_when_it_has_no_owner(sandbox, deployment, owner, open_to
         sandbox.send(STRANGER, feed, setter.encode(7.0))
         told = int.from_bytes(sandbox.call(question.to, question.data), "big")
         assert told == 7 * probe.trace.raw
+        assert probed(sandbox, market, "CRV", kept=[feed]).setters == ()
 
 
 # By hand: latestAnswer() answers slot 0, 0x11223344(address, uint) writes it.
@@ -168,7 +158,7 @@ def test_a_setter_of_any_name_is_found_by_calling_it(sandbox, deployment):
     sandbox.mine()
     assert selector("latestAnswer()").hex() == "50d25bcd"
     market = with_source(sandbox, deployment, "CRV", where)
-    probe = probed(sandbox, deployment, market, "CRV")
+    probe = probed(sandbox, market, "CRV")
     (setter,) = probe.setters
     assert (setter.contract, setter.selector) == (where, "0x11223344")
     assert setter.ratio == pytest.approx(2.0)
@@ -189,7 +179,7 @@ def test_a_price_computed_from_a_balance_is_moved_by_a_gift(sandbox, deployment)
     give(sandbox, dai, holder, 10**18)
     sandbox.mine()
     market = with_source(sandbox, deployment, "CRV", where)
-    probe = probed(sandbox, deployment, market, "CRV")
+    probe = probed(sandbox, market, "CRV")
     (gift,) = probe.gifts
     assert (gift.token, gift.holder) == (dai, holder)
     assert gift.moved == pytest.approx(0.1, rel=1e-3)
@@ -201,7 +191,7 @@ def test_a_price_that_depends_on_nothing_is_stuck(sandbox, deployment):
     sandbox.set_code(where, bytes.fromhex("6305f5e10060005260206000f3"))
     sandbox.mine()
     market = with_source(sandbox, deployment, "CRV", where)
-    probe = probed(sandbox, deployment, market, "CRV")
+    probe = probed(sandbox, market, "CRV")
     assert probe.stuck
     assert (probe.floor, probe.cap) == (1.0, 1.0)
 
@@ -231,7 +221,7 @@ def test_venus_prices_are_traced_through_another_oracle(sandbox, deployment):
         fn.encode("_setPriceOracle", oracle),
     )
     market = CompoundV2().read(sandbox, deployment.venus.comptroller)
-    probes = probe_oracles(sandbox, market, kept=deployment.feeds.values())
+    probes = probe_oracles(sandbox, market)
     assert len(probes) == len(market.reserves)
     for probe in probes:
         assert probe.trace.oracle == oracle.lower()

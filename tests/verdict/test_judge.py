@@ -237,11 +237,22 @@ def finding(kind):
         (FindingKind.UNANNOUNCED_CONTROL, FAIL),
         (FindingKind.CONTRADICTION, CAUTION),
         (FindingKind.UNMENTIONED, CAUTION),
+        (FindingKind.STATIC, CAUTION),
         (FindingKind.NOTE, PASS),
     ],
 )
 def test_findings(kind_of_finding, expected):
     assert kind(evidence(findings=(finding(kind_of_finding),))) is expected
+
+
+def test_weak_points_are_judged_if_they_are_grave_new_and_the_policy_wants_it():
+    weak = finding(FindingKind.STATIC)
+    assert kind(evidence(findings=(replace(weak, severity=Severity.MEDIUM),))) is PASS
+    assert kind(evidence(findings=(replace(weak, open_today=True),))) is PASS
+    lenient = Policy.parse(
+        {"schema": 1, "name": "lenient", "caution": {"static_findings": False}}, source="t"
+    )
+    assert judge(lenient, evidence(findings=(weak,))).kind is PASS
 
 
 def test_thin_history_matters_only_where_the_book_is():
