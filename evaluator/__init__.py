@@ -42,7 +42,7 @@ if TYPE_CHECKING:
         evaluate,
         open_state,
     )
-    from evaluator.evaluation.drafting import draft, read_markets
+    from evaluator.evaluation.drafting import draft, outline_markets, read_markets
     from evaluator.evaluation.scorecard import (
         Scorecard,
         scorecard,
@@ -53,6 +53,7 @@ if TYPE_CHECKING:
         scorecard_sentence,
         scorecard_verdict,
     )
+    from evaluator.evaluation.survey import Survey, survey
     from evaluator.governance.adapter import GovernorAdapter, open_governor
     from evaluator.governance.decoder import shared_decoder
     from evaluator.governance.proposal import Proposal, ProposalState
@@ -107,7 +108,8 @@ _HOMES = {
         "scorecard_sentence",
         "scorecard_verdict",
     ),
-    "evaluator.evaluation.drafting": ("draft", "read_markets"),
+    "evaluator.evaluation.drafting": ("draft", "outline_markets", "read_markets"),
+    "evaluator.evaluation.survey": ("Survey", "survey"),
     "evaluator.governance.adapter": ("GovernorAdapter", "open_governor"),
     "evaluator.governance.decoder": ("shared_decoder",),
     "evaluator.governance.proposal": ("Proposal", "ProposalState"),
@@ -153,6 +155,7 @@ __all__ = [
     "Scorecard",
     "SeatrialError",
     "Silence",
+    "Survey",
     "Theme",
     "VerdictKind",
     "WrongChain",
@@ -161,6 +164,7 @@ __all__ = [
     "evaluate",
     "open_governor",
     "open_state",
+    "outline_markets",
     "pin_block",
     "propose_collateral_factor_cut",
     "propose_weth_threshold_cut",
@@ -178,6 +182,7 @@ __all__ = [
     "scorecard_verdict",
     "shared_decoder",
     "start_embedded",
+    "survey",
     "to_embed",
     "to_html",
     "to_json",

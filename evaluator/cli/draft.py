@@ -66,7 +66,7 @@ def draft(
     """
     from evaluator.evaluation import open_state
     from evaluator.evaluation.drafting import draft as write_draft
-    from evaluator.evaluation.drafting import read_markets
+    from evaluator.evaluation.drafting import outline_markets
 
     request = EvaluationRequest(
         governor=address(governor), urls=endpoints(rpc), block=block_of(block)
@@ -76,7 +76,7 @@ def draft(
         TerminalProgress(Console(stderr=True), quiet=quiet) as progress,
         open_state(request, progress) as state,
     ):
-        markets = read_markets(state, market or (), progress)
+        markets = outline_markets(state, market or (), progress)
         progress.stage("draft", "writing and trying the calls")
         if parameters:
             console.print(parameter_table(markets))

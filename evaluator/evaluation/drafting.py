@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,6 +81,29 @@ def read_markets(state: State, roots: Sequence[str], progress: Progress) -> tupl
 
     Raises ConfigurationError when there is none.
     """
+    return _markets(
+        state,
+        roots,
+        progress,
+        lambda adapter, root: adapter.read(state.sandbox, root, progress=progress.advance),
+    )
+
+
+def outline_markets(
+    state: State, roots: Sequence[str], progress: Progress
+) -> tuple[DraftMarket, ...]:
+    """Do as `read_markets` without reading any borrower: enough to write a draft."""
+    return _markets(
+        state, roots, progress, lambda adapter, root: adapter.outline(state.sandbox, root)
+    )
+
+
+def _markets(
+    state: State,
+    roots: Sequence[str],
+    progress: Progress,
+    read: Callable[[ProtocolAdapter, str], Market],
+) -> tuple[DraftMarket, ...]:
     seeds = list(roots)
     if not seeds and state.deployment is not None:
         seeds = [state.deployment.aave.pool, state.deployment.venus.comptroller]
@@ -92,7 +115,7 @@ def read_markets(state: State, roots: Sequence[str], progress: Progress) -> tupl
     for adapter in adapters():
         for root in adapter.discover(state.sandbox, seeds):
             progress.stage("read", f"{adapter.name} at {root}")
-            market = adapter.read(state.sandbox, root, progress=progress.advance)
+            market = read(adapter, root)
             found.append(
                 DraftMarket(adapter=adapter, market=market, parameters=adapter.parameters(market))
             )

@@ -7,10 +7,15 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from evaluator.chain.sandbox import Sandbox
-from evaluator.market import Family, Market, Parameter
+from evaluator.market import Book, Family, Market, Parameter
 from evaluator.protocols.aave_v3_book import borrow_events, debt_mint_events, read_book
 from evaluator.protocols.aave_v3_parameters import VOCABULARY, name_parameters
-from evaluator.protocols.aave_v3_reserves import Addresses, read_addresses, read_reserves
+from evaluator.protocols.aave_v3_reserves import (
+    Addresses,
+    ReserveState,
+    read_addresses,
+    read_reserves,
+)
 from evaluator.protocols.adapter import AGREES, AccountView, disagreement, sample
 from evaluator.protocols.borrower_cache import BorrowerCache
 from evaluator.protocols.borrowers import find_borrowers
@@ -88,10 +93,31 @@ class AaveV3:
             )
             accounts = tuple(dict.fromkeys((*accounts, *minted)))
             book = read_book(sandbox, at, state.tokens, accounts, block=block, progress=progress)
+        market = self._market(sandbox, at, state, book, block=block, timestamp=timestamp)
+        market = replace(market, caveats=(*market.caveats, *check_debt(book, state.reserves)))
+        return self._as_the_protocol_sees_it(sandbox, market)
+
+    def outline(self, sandbox: Sandbox, root: str) -> Market:
+        """See ProtocolAdapter.outline."""
+        block, timestamp = sandbox.block_number(), sandbox.timestamp()
+        at = read_addresses(sandbox, root.lower(), block=block)
+        state = read_reserves(sandbox, at, block=block)
+        nobody = Book.from_rows((), (), ())
+        return self._market(sandbox, at, state, nobody, block=block, timestamp=timestamp)
+
+    def _market(
+        self,
+        sandbox: Sandbox,
+        at: Addresses,
+        state: ReserveState,
+        book: Book,
+        *,
+        block: int,
+        timestamp: int,
+    ) -> Market:
         fee, assumed_fee = gas_price(sandbox)
         native, no_native = native_price(sandbox.chain_id, state.reserves)
-        caveats = (*state.caveats, *check_debt(book, state.reserves))
-        market = Market(
+        return Market(
             protocol=self.name,
             family=Family.AAVE_V3,
             address=checksum(at.pool),
@@ -106,10 +132,9 @@ class AaveV3:
             gas_price=fee,
             native_price=native,
             particulars=state.particulars,
-            caveats=tuple(caveats),
+            caveats=tuple(state.caveats),
             assumptions=tuple(filter(None, (assumed_fee, no_native))),
         )
-        return self._as_the_protocol_sees_it(sandbox, market)
 
     def parameters(self, market: Market) -> tuple[Parameter, ...]:
         """See ProtocolAdapter.parameters."""

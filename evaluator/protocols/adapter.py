@@ -64,6 +64,14 @@ class ProtocolAdapter(Protocol):
         """
         ...
 
+    def outline(self, sandbox: Sandbox, root: str) -> Market:
+        """Read the market at `root` without its borrowers: reserves, settings, totals.
+
+        For what needs no positions; a few hundred calls on any chain, where `read` may
+        have to search years of logs. Raises IncompleteState.
+        """
+        ...
+
     def parameters(self, market: Market) -> tuple[Parameter, ...]:
         """Name every parameter of a market that this adapter read, ordered by path."""
         ...

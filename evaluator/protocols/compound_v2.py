@@ -107,17 +107,46 @@ class CompoundV2:
         accounts = find_borrowers(
             sandbox, root, sources, block=block, cache=cache, progress=progress
         )
-        reserves = state.reserves
         book = self._book(sandbox, root, state, accounts, block, progress)
+        market = self._market(sandbox, root, state, book, block=block, timestamp=timestamp)
+        market = replace(market, caveats=(*market.caveats, *check_debt(book, market.reserves)))
+        error = disagreement(
+            market, self.account_views(sandbox, market, sample(market.book.accounts))
+        )
+        if error > AGREES:
+            text = (
+                "the comptroller's own account liquidity differs from the model's by up to "
+                f"{error:.2g} of the collateral; its code is of a kind that is not modelled exactly"
+            )
+            market = replace(market, caveats=(*market.caveats, text))
+        return market
+
+    def outline(self, sandbox: Sandbox, root: str) -> Market:
+        """See ProtocolAdapter.outline."""
+        block, timestamp = sandbox.block_number(), sandbox.timestamp()
+        root = root.lower()
+        state = read_comptroller(sandbox, root, block=block)
+        nobody = Book.from_rows((), (), ())
+        return self._market(sandbox, root, state, nobody, block=block, timestamp=timestamp)
+
+    def _market(
+        self,
+        sandbox: Sandbox,
+        root: str,
+        state: ComptrollerState,
+        book: Book,
+        *,
+        block: int,
+        timestamp: int,
+    ) -> Market:
+        reserves, caveats = state.reserves, list(state.caveats)
         minted = float(book.debt.total(len(reserves) + 1)[-1])
-        caveats = list(state.caveats)
         if minted > 0.0:
             reserves = (*reserves, vai_reserve(state, minted))
             caveats.append("VAI's stability fee is not modelled: VAI owed stays as it is")
         fee, assumed_fee = gas_price(sandbox)
         native, no_native = native_price(sandbox.chain_id, reserves)
-        caveats += check_debt(book, reserves)
-        market = Market(
+        return Market(
             protocol=self.name,
             family=Family.COMPOUND_V2,
             address=checksum(root),
@@ -135,16 +164,6 @@ class CompoundV2:
             caveats=tuple(caveats),
             assumptions=tuple(filter(None, (assumed_fee, no_native))),
         )
-        error = disagreement(
-            market, self.account_views(sandbox, market, sample(market.book.accounts))
-        )
-        if error > AGREES:
-            text = (
-                "the comptroller's own account liquidity differs from the model's by up to "
-                f"{error:.2g} of the collateral; its code is of a kind that is not modelled exactly"
-            )
-            market = replace(market, caveats=(*market.caveats, text))
-        return market
 
     def parameters(self, market: Market) -> tuple[Parameter, ...]:
         """See ProtocolAdapter.parameters."""

@@ -113,6 +113,12 @@ def setting_calls(
     return family(sandbox, market, settings)
 
 
+def can_be_set(market: Market, parameter: Parameter) -> bool:
+    """Tell whether `setting_calls` knows the call that sets a parameter."""
+    known = {Family.AAVE_V3: (*_COLLATERAL, *_AAVE, _SOURCE), Family.COMPOUND_V2: _COMPOUND}
+    return parameter.name in known[market.family]
+
+
 def _bps(value: Value) -> int:
     return round(float(value) * BASIS_POINTS)
 
@@ -134,6 +140,7 @@ def _refuse(setting: Setting) -> ConfigurationError:
     )
 
 
+_SOURCE = "oracle.source"
 _COLLATERAL = ("ltv", "liquidation_threshold", "liquidation_bonus")
 _AAVE: Mapping[str, tuple[str, Callable[[Value], object]]] = {
     "borrowing_enabled": ("setReserveBorrowing", bool),
@@ -164,7 +171,7 @@ def _aave(sandbox: Sandbox, market: Market, settings: Sequence[Setting]) -> tupl
         name = setting.parameter.name
         if name in _COLLATERAL:
             together.setdefault(setting.parameter.asset, []).append(setting)
-        elif name == "oracle.source":
+        elif name == _SOURCE:
             asset = _reserve(market, setting).asset.address
             data = CONFIGURATOR.encode("setAssetSources", [asset], [str(setting.value)])
             calls.append(SettingCall(target=oracle, calldata=data, sets=(setting,)))
@@ -190,6 +197,10 @@ def _aave(sandbox: Sandbox, market: Market, settings: Sequence[Setting]) -> tupl
     return tuple(calls)
 
 
+_PER_MARKET = ("collateral_factor", "reserve_factor", "borrow_cap", "supply_cap", "paused")
+_COMPOUND = ("close_factor", "liquidation_incentive", "oracle", *_PER_MARKET)
+
+
 def _wad(value: Value) -> int:
     # Through a decimal of 12 digits: 0.8 is 8e17, not what the float is nearest to.
     return round(float(value) * 10**12) * (WAD // 10**12)
@@ -210,7 +221,7 @@ def _compound(
             data = COMPTROLLER.encode("_setLiquidationIncentive", WAD + _wad(value))
         elif name == "oracle":
             data = COMPTROLLER.encode("_setPriceOracle", str(value))
-        elif name in ("collateral_factor", "reserve_factor", "borrow_cap", "supply_cap", "paused"):
+        elif name in _PER_MARKET:
             reserve = _reserve(market, setting)
             token, unit = reserve.receipt_token, 10**reserve.asset.decimals
             cap = 0 if math.isinf(float(value)) else round(float(value) * unit)

@@ -170,6 +170,17 @@ def test_a_second_reading_searches_only_new_blocks(
     assert second.book.accounts == first.book.accounts
 
 
+def test_an_outline_is_the_reading_without_borrowers(case, read_only_sandbox, deployment):
+    outline = case.adapter.outline(read_only_sandbox, case.root(deployment))
+    whole = case.adapter.read(read_only_sandbox, case.root(deployment))
+    assert len(outline.book) == 0 < len(whole.book)
+    assert case.adapter.parameters(outline) == case.adapter.parameters(whole)
+    known = len(outline.reserves)  # what is owed outside any market is known from its borrowers
+    assert [(r.asset, r.supplied, r.borrowed, r.cash) for r in outline.reserves] == [
+        (r.asset, r.supplied, r.borrowed, r.cash) for r in whole.reserves[:known]
+    ]
+
+
 def test_a_broken_oracle_is_named(case, sandbox, deployment):
     sandbox.set_code(case.oracle(deployment), b"")
     sandbox.mine()  # the forked block itself is read from the node that was forked
