@@ -1,284 +1,228 @@
-"""Try attack sequences on a market and keep the one that costs the protocol most.
+"""Search for the sequence that costs others most, and for the least capital it takes.
 
-Sequences grow from known patterns, for every pair of reserves; amounts come from a
-grid and then from a seeded random walk around the best. Nothing but the reserves and
-the family's user actions is known to it.
+Seeds are tried first, pattern by pattern. What the best of them cost grows by CMA-ES
+over the logarithms of amounts (Hansen, "The CMA Evolution Strategy: A Tutorial", 2016)
+and by evolution of the moves themselves: insertions, deletions, exchanges and
+crossovers of everything that was tried. At last capital is taken away for as long as
+nearly the same loss remains. The same seed gives the same search.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from evaluator.arena.bundles import BLOCK_GAS
-from evaluator.arena.families import lending_of
-from evaluator.arena.funds import BalanceSlot, balance_slot, funding
-from evaluator.arena.lending import TOKEN, Lending, Step, base_units, view
-from evaluator.chain.receipts import ZERO
-from evaluator.chain.sandbox import Sandbox
-from evaluator.chain.simulation import SimulatedBlock, SimulatedCall, StateOverride
-from evaluator.chain.solidity import load_contract
-from evaluator.errors import RpcError
-from evaluator.market import Market
+from evaluator.arena.adversary.confirmation import scaled
+from evaluator.arena.adversary.moves import OWN, Kind, Move, Sequence
+from evaluator.arena.adversary.outcome import Outcome
+from evaluator.arena.adversary.stage import Stage
+from evaluator.market.book import FloatArray
 
-ATTACKER = "0x5ea70000000000000000000000000000000000aa"
-GAS = 30_000_000  # units offered to the one transaction of an attack
 _STREAM = 0xAD
+_SEEDS_SHARE = 0.6  # of the budget, for the patterns as they are written
+_POPULATION = 8  # candidates of one generation of CMA-ES
+_STEP = 0.35  # first standard deviation, of the logarithm of an amount
+_NEARLY = 0.9  # of the loss that less capital must still bring
+LEAST_SCORE = 1_000.0  # USD; less is noise of rounding and fees
+_MOST_MOVES = 16  # that evolution grows a sequence to
+_HALVINGS = 12  # steps of the search for the least capital
+
+Ticker = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Attack:
-    """Donate to a market one holds a few base units of, borrow, take the donation back."""
+class Find:
+    """One way that pays the attacker and costs others."""
 
-    collateral: int  # reserve supplied and donated to, by index
-    debt: int  # reserve borrowed, by index
-    supplied: int  # base units supplied first
-    donated: float  # whole tokens of the collateral sent to whoever holds its cash
-    borrowed: float  # whole tokens of the debt asset
-    returned: float  # share of the donation asked back, fraction
+    sequence: Sequence  # with the least capital found
+    outcome: Outcome  # on the state it was searched on
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Outcome:
-    """What an attack came to, at the prices before it."""
+class Searched:
+    """What a search came to."""
 
-    profit: float  # USD, the attacker's tokens after less before
-    loss: float  # USD, cash that left the market less what its claims fell by
+    tried: int  # sequences
+    finds: tuple[Find, ...]  # the best of each pattern, the costliest first
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class AdversaryResult:
-    """The best find of a search."""
+class Searcher:
+    """One search on one stage."""
 
-    sequences: int  # attack sequences tried on the state after execution
-    attack: Attack | None  # that costs the protocol most, None: none costs it anything
-    capital: float  # USD it was given
-    after: Outcome  # on the state after execution
-    before: Outcome  # the same attack on the state before, zeros where it cannot be made
-    atomic: bool  # one transaction, so that a flash loan can pay for it
-    confirmed: bool  # repeated with a mined transaction
-    what: str  # the way in a sentence, "" if nothing was found
+    def __init__(self, stage: Stage, *, seed: int, budget: int, capital: float) -> None:
+        """Take a stage, a budget in sequences and a budget of capital in USD."""
+        self.stage, self.budget, self.capital = stage, budget, capital
+        self.seed = seed
+        self.rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_STREAM,)))
+        self.tried: list[tuple[Sequence, Outcome]] = []
+        self.best: dict[str, tuple[Sequence, Outcome]] = {}
 
     @property
-    def gain_usd(self) -> float:
-        """Gain that the state before does not allow, USD."""
-        return max(self.after.profit - max(self.before.profit, 0.0), 0.0)
+    def left(self) -> int:
+        """Sequences that may still be tried."""
+        return self.budget - len(self.tried)
 
-    @property
-    def loss_usd(self) -> float:
-        """Loss of the protocol that the state before does not allow, USD."""
-        return max(self.after.loss - max(self.before.loss, 0.0), 0.0)
-
-
-_NOTHING = Outcome(profit=0.0, loss=0.0)
-
-
-class _Ground:
-    """One market at one block, with what an attacker needs on it."""
-
-    def __init__(self, sandbox: Sandbox, market: Market, block: int | str) -> None:
-        self.sandbox, self.market, self.block = sandbox, market, block
-        self.lending: Lending = lending_of(sandbox, market)
-        self.artifact = load_contract("Attacker")
-        self.slots: dict[int, BalanceSlot | None] = {}
-
-    def slot(self, asset: int) -> BalanceSlot | None:
-        if asset not in self.slots:
-            token = self.market.reserves[asset].asset.address
-            native = self.lending.pays_in_native(asset)
-            self.slots[asset] = None if native else balance_slot(self.sandbox, token, ATTACKER)
-        return self.slots[asset]
-
-    def calldata(self, attack: Attack) -> bytes:
-        a, b, lending = attack.collateral, attack.debt, self.lending
-        token = self.market.reserves[a].asset.address
-        donated = base_units(self.market, a, attack.donated)
-        keeper = self.market.reserves[a].receipt_token
-        steps: list[Step | None] = [
-            lending.supply(ATTACKER, a, attack.supplied),
-            lending.enter(ATTACKER, a),
-            Step(
-                calls=(
-                    SimulatedCall(
-                        sender=ATTACKER, to=token, data=TOKEN.encode("transfer", keeper, donated)
-                    ),
-                )
-            ),
-            lending.borrow(ATTACKER, b, base_units(self.market, b, attack.borrowed)),
-            lending.withdraw(ATTACKER, a, int(donated * attack.returned)),
-        ]
-        calls = [(c.to, c.value, c.data, True) for s in steps if s is not None for c in s.calls]
-        return self.artifact.abi.encode("run", calls)
-
-    def views(self, attack: Attack) -> tuple[SimulatedCall, ...]:
-        """The attacker's purse and the market's cash, of both assets."""
-        out = []
-        for asset in dict.fromkeys((attack.collateral, attack.debt)):
-            r = self.market.reserves[asset]
-            for who in (ATTACKER, r.receipt_token):
-                out.append(view(r.asset.address, TOKEN.encode("balanceOf", who)))
-        return tuple(out)
-
-    def money(self, attack: Attack) -> tuple[StateOverride, ...] | None:
-        place = self.slot(attack.collateral)
-        if place is None:
-            return None
-        units = attack.supplied + base_units(self.market, attack.collateral, attack.donated)
-        return funding([(place, units)])
-
-    def try_out(self, attack: Attack) -> Outcome:
-        money = self.money(attack)
-        if money is None or self.lending.pays_in_native(attack.debt):
-            return _NOTHING
-        # With nobody in its immutable, the code as compiled obeys the zero address.
-        code = StateOverride(address=ATTACKER, code=bytes.fromhex(self.artifact.runtime))
-        run = SimulatedCall(sender=ZERO, to=ATTACKER, data=self.calldata(attack), gas=GAS)
-        views = self.views(attack)
-        block = SimulatedBlock(
-            calls=(*views, run, *views), overrides=(*money, code), gas_limit=BLOCK_GAS
-        )
-        try:
-            (result,) = self.sandbox.simulate([block], block=self.block)
-        except RpcError:
-            return _NOTHING
-        if not all(c.succeeded for c in result.calls):
-            return _NOTHING
-        words = [int.from_bytes(c.return_data[:32], "big") for c in result.calls]
-        return self.settle(attack, words[: len(views)], words[len(views) + 1 :])
-
-    def settle(self, attack: Attack, first: Sequence[int], last: Sequence[int]) -> Outcome:
-        assets = list(dict.fromkeys((attack.collateral, attack.debt)))
-        profit = loss = 0.0
-        for k, asset in enumerate(assets):
-            r = self.market.reserves[asset].asset
-            usd = r.price / 10**r.decimals
-            profit += (last[2 * k] - first[2 * k]) * usd
-            loss -= (last[2 * k + 1] - first[2 * k + 1]) * usd
-        # What is left in the market counts as lost to the attacker: positions are abandoned.
-        return Outcome(profit=profit, loss=loss)
-
-    def confirm(self, attack: Attack) -> bool:
-        """Make the attack with a mined transaction, undone afterwards."""
-        sandbox, place = self.sandbox, self.slot(attack.collateral)
-        if place is None:
-            return False
-        snapshot = sandbox.snapshot()
-        try:
-            sandbox.set_code(ATTACKER, bytes.fromhex(self.artifact.runtime))
-            units = attack.supplied + base_units(self.market, attack.collateral, attack.donated)
-            sandbox.set_storage(place.keeper, place.slot, units)
-            sandbox.mine()
-            views = [(v.to, v.data) for v in self.views(attack)]
-            first = [_word(sandbox.call(*v)) for v in views]
-            sandbox.send(ZERO, ATTACKER, self.calldata(attack), gas=GAS)
-            last = [_word(sandbox.call(*v)) for v in views]
-        finally:
-            sandbox.revert(snapshot)
-        return self.settle(attack, first, last).loss > 0.0
+    def attempt(self, sequence: Sequence) -> Outcome:
+        """Try one sequence and remember it if it is the best of its pattern."""
+        outcome = self.stage.try_out(sequence)
+        if outcome.made and outcome.capital > self.capital * 1.001:
+            outcome = replace(outcome, made=False, reason="more capital than the policy allows")
+        self.tried.append((sequence, outcome))
+        known = self.best.get(sequence.pattern)
+        if outcome.made and outcome.score > (LEAST_SCORE if known is None else known[1].score):
+            self.best[sequence.pattern] = (sequence, outcome)
+        return outcome
 
 
 def search(
-    sandbox: Sandbox,
-    after: Market,
-    before: Market,
+    stage: Stage,
+    patterns: list[list[Sequence]],
     *,
-    before_block: int | str,
     seed: int,
-    budget: int = 400,
-    capital: float = 100e6,
-) -> AdversaryResult:
-    """Search the state at the sandbox's head for an attack on `after`.
+    budget: int,
+    capital: float,
+    progress: Ticker | None = None,
+) -> Searched:
+    """Search a stage from the seeds of `patterns` within `budget` sequences."""
+    run = Searcher(stage, seed=seed, budget=budget, capital=capital)
+    queue = [s for row in _in_turns(patterns) for s in row]
+    for sequence in queue[: max(int(_SEEDS_SHARE * budget), min(len(queue), budget))]:
+        if run.left <= 0:
+            break
+        run.attempt(sequence)
+        if progress is not None:
+            progress(len(run.tried), budget)
+    _grow(run, progress)
+    finds = [_lean(run, *found) for found in run.best.values()]
+    finds.sort(key=lambda f: -f.outcome.score)
+    return Searched(tried=stage.tried, finds=tuple(finds))
 
-    `before` was read at `before_block`, a block whose state the node still has.
-    `budget` is the number of sequences, `capital` USD. Raises the ChainError and
-    ProtocolError trees.
-    """
-    ground = _Ground(sandbox, after, "latest")
-    best: Attack | None = None
-    found, tried = _NOTHING, 0
-    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_STREAM,)))
-    for attack in _patterns(after, capital)[: max(budget - budget // 4, 1)]:
-        outcome, tried = ground.try_out(attack), tried + 1
-        if min(outcome.profit, outcome.loss) > min(found.profit, found.loss):
-            best, found = attack, outcome
-    while best is not None and tried < budget:
-        nudged = _nudge(best, rng)
-        outcome, tried = ground.try_out(nudged), tried + 1
-        if min(outcome.profit, outcome.loss) > min(found.profit, found.loss):
-            best, found = nudged, outcome
-    if best is None:
-        return AdversaryResult(
-            sequences=tried, attack=None, capital=0.0, after=_NOTHING, before=_NOTHING,
-            atomic=True, confirmed=False, what="",
-        )  # fmt: skip
-    tokens = [after.reserves[i].asset for i in (best.collateral, best.debt)]
-    return AdversaryResult(
-        sequences=tried,
-        attack=best,
-        capital=best.donated * tokens[0].price,
-        after=found,
-        before=_on(sandbox, before, before_block, best, after),
-        atomic=True,
-        confirmed=ground.confirm(best),
-        what=(
-            f"hold {best.supplied} base units of the {tokens[0].symbol} market, send it "
-            f"{best.donated:,.0f} {tokens[0].symbol}, borrow {best.borrowed:,.0f} "
-            f"{tokens[1].symbol} against the grown shares, take the gift back"
-        ),
+
+def _in_turns(patterns: list[list[Sequence]]) -> list[list[Sequence]]:
+    """The first of every pattern, then the second of every pattern, and so on."""
+    longest = max((len(p) for p in patterns), default=0)
+    return [[p[i] for p in patterns if i < len(p)] for i in range(longest)]
+
+
+def _grow(run: Searcher, progress: Ticker | None) -> None:
+    """Spend the rest of the budget on the best of each pattern, and on new sequences."""
+    names = sorted(run.best, key=lambda n: -run.best[n][1].score)
+    for name in names:
+        share = max(run.left // (2 * max(len(names), 1)), 0)
+        climb(run, run.best[name][0], evaluations=min(share, 6 * _POPULATION))
+        if progress is not None:
+            progress(len(run.tried), run.budget)
+    while run.left > 0 and run.tried:
+        child = _child(run)
+        if child is None:
+            break
+        run.attempt(child)
+        if progress is not None:
+            progress(len(run.tried), run.budget)
+
+
+def climb(run: Searcher, start: Sequence, *, evaluations: int) -> None:
+    """Improve a sequence's amounts by CMA-ES over their logarithms."""
+    if evaluations < _POPULATION or not start.amounts:
+        return
+    import cma
+
+    centre = np.log([max(a.value, 1e-12) for a in start.amounts])
+    top = np.array([0.0 if a.relative else np.inf for a in start.amounts])
+    options = {
+        "seed": run.seed + 1,  # cma takes 0 for "from the clock"
+        "verbose": -9,
+        "popsize": _POPULATION,
+        "maxfevals": evaluations,
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if len(centre) == 1:
+            _line(run, start, centre, top, evaluations)
+            return
+        strategy = cma.CMAEvolutionStrategy(centre.tolist(), _STEP, options)
+        done = 0
+        while done + _POPULATION <= evaluations and run.left >= _POPULATION:
+            points = strategy.ask()
+            costs = []
+            for point in points:
+                values = np.exp(np.minimum(point, top))
+                outcome = run.attempt(start.with_amounts(values.tolist()))
+                costs.append(-outcome.score if outcome.made else 0.0)
+            strategy.tell(points, costs)
+            done += _POPULATION
+
+
+def _line(
+    run: Searcher, start: Sequence, centre: FloatArray, top: FloatArray, evaluations: int
+) -> None:
+    for step in np.linspace(-1.0, 1.0, evaluations):
+        if run.left <= 0:
+            return
+        run.attempt(start.with_amounts(np.exp(np.minimum(centre + step, top)).tolist()))
+
+
+def _child(run: Searcher) -> Sequence | None:
+    """A sequence bred from those that were tried; the better ones breed more often."""
+    rng = run.rng
+    scores = np.array([max(o.score, 0.0) if o.made else 0.0 for _, o in run.tried])
+    made = np.array([1.0 if o.made else 0.05 for _, o in run.tried])
+    ranks = np.argsort(np.argsort(scores)) / max(len(scores) - 1, 1)
+    weights = made * (0.02 + ranks**4)
+    weights /= weights.sum()
+    first, second = (run.tried[int(i)][0] for i in rng.choice(len(run.tried), size=2, p=weights))
+    moves = list(first.moves)
+    what = int(rng.integers(5))
+    if what == 0 and len(second.moves) > 0:
+        moves.insert(int(rng.integers(len(moves) + 1)), _any(rng, second.moves))
+    elif what == 1 and len(moves) > 1:
+        del moves[int(rng.integers(len(moves)))]
+    elif what == 2 and len(moves) > 1:
+        i, j = (int(x) for x in rng.integers(len(moves), size=2))
+        moves[i], moves[j] = moves[j], moves[i]
+    elif what == 3:
+        cut, other = int(rng.integers(len(moves))), int(rng.integers(len(second.moves)))
+        moves = [*moves[:cut], *second.moves[other:]]
+    moves = [_nudged(rng, m) for m in moves][:_MOST_MOVES]
+    if not any(m.kind in OWN for m in moves):
+        return first
+    pattern = (
+        first.pattern if what == 4 else f"bred from: {first.pattern.removeprefix('bred from: ')}"
     )
+    return Sequence(moves=tuple(moves), pattern=pattern)
 
 
-def _patterns(market: Market, capital: float) -> list[Attack]:
-    """The pattern for every pair of reserves; collateral with the least supply first."""
-    reserves = market.reserves
-    usable = [a for a, r in enumerate(reserves) if r.parameters.ltv > 0.0 and r.asset.price > 0.0]
-    usable.sort(key=lambda a: reserves[a].supplied * reserves[a].asset.price)
-    debts = [b for b, r in enumerate(reserves) if r.cash > 0.0 and r.asset.price > 0.0]
-    debts.sort(key=lambda b: -reserves[b].cash * reserves[b].asset.price)
-    out = []
-    for a in usable:
-        for b in debts:
-            if a == b:
-                continue
-            for part in (0.9, 0.3, 0.03):
-                usd = min(part * reserves[b].cash * reserves[b].asset.price, capital * 0.2)
-                gift = usd / reserves[a].parameters.ltv / 0.45
-                for exponent in (0, 4, 8, 9, 10):
-                    out.append(
-                        Attack(
-                            collateral=a,
-                            debt=b,
-                            supplied=4 * 10**exponent,
-                            donated=min(gift, capital) / reserves[a].asset.price,
-                            borrowed=usd / reserves[b].asset.price,
-                            returned=1.0 - 1e-6,
-                        )
-                    )
-    return out
+def _any(rng: np.random.Generator, moves: tuple[Move, ...]) -> Move:
+    return moves[int(rng.integers(len(moves)))]
 
 
-def _nudge(attack: Attack, rng: np.random.Generator) -> Attack:
-    a, b = np.exp(0.2 * rng.standard_normal(2))
-    return replace(attack, donated=attack.donated * float(a), borrowed=attack.borrowed * float(b))
+def _nudged(rng: np.random.Generator, move: Move) -> Move:
+    if move.amount is None or rng.random() < 0.5:
+        return move
+    value = move.amount.value * float(np.exp(0.3 * rng.standard_normal()))
+    if move.amount.relative:
+        value = min(value, 1.0)
+    return replace(move, amount=replace(move.amount, value=value))
 
 
-def _on(
-    sandbox: Sandbox, market: Market, block: int | str, attack: Attack, found_on: Market
-) -> Outcome:
-    """Make the same attack on another reading; reserves are matched by market."""
-    rows = {r.receipt_token.lower(): i for i, r in enumerate(market.reserves)}
-    pair = [
-        rows.get(found_on.reserves[i].receipt_token.lower())
-        for i in (attack.collateral, attack.debt)
-    ]
-    if pair[0] is None or pair[1] is None:
-        return _NOTHING
-    return _Ground(sandbox, market, block).try_out(
-        replace(attack, collateral=pair[0], debt=pair[1])
-    )
+def _lean(run: Searcher, sequence: Sequence, outcome: Outcome) -> Find:
+    """Take capital away while nearly the same loss remains."""
+    wanted = _NEARLY * outcome.score
+    best, result = sequence, outcome
 
-
-def _word(data: bytes) -> int:
-    return int.from_bytes(data[:32], "big")
+    brought = [m.asset for m in sequence.moves if m.kind is Kind.FUND]
+    for only in dict.fromkeys(("", *brought) if len(brought) > 1 else ("",)):
+        step = 0.5
+        for _ in range(_HALVINGS // (1 if only == "" else 2)):
+            trial = scaled(best, step, only)
+            tried = run.stage.try_out(trial)
+            if tried.made and tried.score >= wanted:
+                best, result = trial, tried
+            elif step > 0.9:
+                break
+            else:
+                step = step**0.5
+    return Find(sequence=best, outcome=result)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from evaluator.arena.adversary import search
+from evaluator.arena.adversary import Kind, Scene, Sequence, assail
 from evaluator.chain.abi import Abi
 from evaluator.chain.artifacts import load_artifact
 from evaluator.chain.contract import Contract
+from evaluator.evaluation.measurement import venues_of
 from evaluator.protocols.adapter import adapters
 
 DELEGATOR = (
@@ -74,10 +75,35 @@ def test_a_market_listed_without_supply(sandbox, sandbox_deployment, seeded, fac
     before, block = adapter.read(sandbox, root), sandbox.block_number()
     list_curve(sandbox, sandbox_deployment, seeded=seeded, factor=factor)
     after = adapter.read(sandbox, root)
-    result = search(sandbox, after, before, before_block=block, seed=0, budget=120)
-    assert (result.loss_usd > 50_000) is harm
-    assert result.confirmed is harm
-    if harm:
-        assert after.reserves[result.attack.collateral].supplied == 0.0
-        assert result.gain_usd > 50_000
-        assert result.before.loss == 0.0
+    scene = Scene(
+        sandbox=sandbox,
+        after=after,
+        before=before,
+        before_block=block,
+        venues=venues_of(sandbox.chain_id, sandbox_deployment),
+        lenders=(sandbox_deployment.aave.pool,),
+    )
+    head = sandbox.block_number()
+    result = assail(scene, seed=0, budget=60, capital=50e6)
+    assert sandbox.block_number() == head
+    assert result.sequences >= 60
+    worst = result.worst
+    assert (worst is not None) is harm
+    if worst is None:
+        assert not result.attacks
+        return
+    curve = sandbox_deployment.tokens["CRV"]
+    assert worst.loss_usd > 50_000
+    assert worst.gain_usd > 50_000
+    assert worst.confirmed
+    assert worst.atomic
+    assert worst.before.harm == 0.0
+    assert not worst.open_today
+    # What is given away comes back, so that a flash loan pays for it.
+    gifts = [m for m in worst.sequence.moves if m.kind is Kind.DONATE]
+    assert {m.asset for m in gifts} == {curve}
+    assert worst.loan is not None
+    assert worst.loan.outcome.profit > 50_000
+    (mined,) = worst.transactions
+    assert mined.tx_hash
+    assert Sequence.from_json(worst.sequence.to_json()) == worst.sequence

@@ -1,0 +1,253 @@
+"""Make a sequence on its ground: in simulated blocks, or mined one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from evaluator.arena.adversary.compilation import Impossible, encode_moves, transaction
+from evaluator.arena.adversary.ground import ATTACKER, Ground
+from evaluator.arena.adversary.leaves import Leaves
+from evaluator.arena.adversary.moves import Amount, Basis, Kind, Move, Sequence
+from evaluator.arena.adversary.outcome import FAILED, Counting, Outcome, settle
+from evaluator.arena.adversary.refill import OUTSIDE, followed_price
+from evaluator.arena.bundles import BLOCK_GAS
+from evaluator.arena.funds import funding
+from evaluator.chain.simulation import (
+    SimulatedBlock,
+    SimulatedBlockResult,
+    SimulatedCall,
+    StateOverride,
+)
+from evaluator.errors import RpcError
+
+BLOCK_TIME = 12  # seconds between blocks of an attack that names no wait
+UPDATE = 60  # seconds until an honest keeper has brought the market's price to the feed
+
+
+Wrapper = Callable[[bytes], bytes]  # calldata of the attack into calldata that borrows for it
+
+
+@dataclass
+class Script:
+    """Blocks of one sequence, with what each call in them is."""
+
+    time: int  # of the block that is being written, seconds
+    fair: Mapping[str, float]  # USD per whole token, by token
+    purse: Mapping[str, int]  # brought, base units by token
+    blocks: list[SimulatedBlock] = field(default_factory=list)
+    calls: list[SimulatedCall] = field(default_factory=list)
+    overrides: list[StateOverride] = field(default_factory=list)
+    own: dict[tuple[int, int], str] = field(default_factory=dict)  # the attack's calls, in words
+    world: dict[tuple[int, int], str] = field(default_factory=dict)  # everybody else's, in words
+    held_up: bool = False  # whether a price is held up against the rest of the market
+    first: int = 0  # place of the first view in the first block; the last block ends with them
+
+    def add(self, call: SimulatedCall, what: str) -> None:
+        """Add a transaction of the attack."""
+        self.own[len(self.blocks), len(self.calls)] = what
+        self.calls.append(call)
+
+    def happen(self, call: SimulatedCall, what: str) -> None:
+        """Add a transaction of somebody else."""
+        self.world[len(self.blocks), len(self.calls)] = what
+        self.calls.append(call)
+
+    def close(self, seconds: int) -> None:
+        """End the block; the next one is `seconds` later."""
+        self.blocks.append(
+            SimulatedBlock(
+                calls=tuple(self.calls),
+                timestamp=self.time,
+                overrides=tuple(self.overrides),
+                gas_limit=BLOCK_GAS,
+            )
+        )
+        self.calls, self.overrides = [], []
+        self.time += seconds
+
+
+class Stage:
+    """Tries sequences on one ground; keeps what does not depend on the sequence."""
+
+    def __init__(self, ground: Ground, leaves: Leaves | None = None) -> None:
+        """Take a ground, and the feeds that prices come from if they are known."""
+        self.ground = ground
+        self.leaves = leaves
+        self.tried = 0  # sequences
+        self._accrual = ground.lending.accrue()
+        self._code = bytes.fromhex(ground.attacker.runtime)
+
+    def fair(self, sequence: Sequence) -> dict[str, float]:
+        """Fair prices once the outside market has moved as the sequence waits for."""
+        fair = {t: token.fair for t, token in self.ground.tokens.items()}
+        for move in sequence.conditional:
+            fair[move.asset] = fair.get(move.asset, 0.0) * move.factor
+        return fair
+
+    def purse(self, sequence: Sequence, fair: Mapping[str, float]) -> dict[str, int]:
+        """What the attacker brings, base units by token. Raises Impossible."""
+        out: dict[str, int] = {}
+        for move in sequence.moves:
+            if move.kind is Kind.FUND and move.amount is not None:
+                if move.asset not in self.ground.tokens:
+                    raise Impossible(f"the token {move.asset} is not known here")
+                units = (
+                    self.ground.units(move.asset, move.amount.value, fair)
+                    if move.amount.basis is Basis.USD
+                    else int(move.amount.value)
+                )
+                out[move.asset] = out.get(move.asset, 0) + units
+        return out
+
+    def try_out(self, sequence: Sequence, loan: Wrapper | None = None) -> Outcome:
+        """Return what a sequence comes to; the ground stays as it is.
+
+        With `loan` nothing is brought and the one transaction borrows what it needs.
+        """
+        self.tried += 1
+        try:
+            counting = Counting(self.ground, sequence)
+            script = self.script(sequence, counting, loan)
+            return self.read(counting, script, self.ground.engine.run(script.blocks))
+        except (Impossible, RpcError) as error:
+            return replace(FAILED, reason=str(error))
+
+    def script(self, sequence: Sequence, counting: Counting, loan: Wrapper | None = None) -> Script:
+        """Write the blocks of a sequence. Raises Impossible, RpcError."""
+        ground = self.ground
+        fair = self.fair(sequence)
+        purse = self.purse(sequence, fair)
+        script = Script(time=ground.timestamp + BLOCK_TIME, fair=fair, purse=purse)
+        script.overrides += self._money({} if loan is not None else purse)
+        for call in self._accrual:
+            script.happen(call, "interest is brought up to date")
+        script.first = len(script.calls)
+        script.calls += counting.calls
+        pending: list[Move] = []
+
+        def flush() -> None:
+            if pending:
+                data = encode_moves(ground, pending, fair)
+                words = "; ".join(in_words(ground, m) for m in pending)
+                script.add(transaction(data if loan is None else loan(data)), words)
+                pending.clear()
+
+        for move in sequence.moves:
+            match move.kind:
+                case Kind.FUND:
+                    continue
+                case Kind.EXECUTE if not ground.by_anyone:
+                    flush()
+                    if not ground.execution:
+                        raise Impossible("the proposal is executed already")
+                    for call in ground.execution:
+                        script.add(call, "execute the proposal")
+                case Kind.WAIT:
+                    flush()
+                    script.close(max(move.seconds, BLOCK_TIME))
+                case Kind.SHOCK:
+                    self._set(script, move.asset, move.factor)
+                case Kind.FOLLOW:
+                    flush()
+                    script.close(UPDATE)
+                    script.held_up = True
+                    self._set(script, move.asset, followed_price(ground, move.asset, script.blocks))
+                case _:
+                    pending.append(move)
+        flush()
+        if loan is not None and len(script.own) != 1:
+            raise Impossible("a loan pays for one transaction only")
+        script.calls += counting.calls
+        script.close(0)
+        return script
+
+    def read(
+        self, counting: Counting, script: Script, results: list[SimulatedBlockResult]
+    ) -> Outcome:
+        """Say what the results of a script's blocks come to."""
+        for block, place in script.own:
+            result = results[block].calls[place]
+            if not result.succeeded:
+                return replace(FAILED, reason=result.reason)
+        n = len(counting.calls)
+        before = counting.read(results[0].calls[script.first : script.first + n])
+        after = counting.read(results[-1].calls[-n:])
+        if before is None or after is None:
+            return replace(FAILED, reason="a reserve of the market does not answer any more")
+        tokens, fair = self.ground.tokens, script.fair
+        capital = sum(u / 10 ** tokens[t].decimals * fair[t] for t, u in script.purse.items())
+        capital *= OUTSIDE if script.held_up else 1.0
+        return settle(before, after, fair, capital)
+
+    def _set(self, script: Script, token: str, ratio: float) -> None:
+        """Have the feeds report another price from the block that is being written on."""
+        if self.leaves is None or not self.leaves.movable(token):
+            raise Impossible("how this price is made is not known")
+        calls, overrides = self.leaves.scaled({token: ratio}, timestamp=script.time)
+        symbol = self.ground.tokens[token].symbol
+        for call in calls:
+            script.happen(call, f"keepers report {symbol} at {ratio:.4g} times its price")
+        script.overrides += overrides
+
+    def _money(self, purse: Mapping[str, int]) -> list[StateOverride]:
+        ground, native = self.ground, 0
+        places = []
+        for token, units in purse.items():
+            if ground.tokens[token].native:
+                native += units
+                continue
+            place = ground.slot(token)
+            if place is None:
+                raise Impossible(f"no way was found to bring {ground.tokens[token].symbol}")
+            places.append((place, units))
+        return [
+            *funding(places),
+            StateOverride(address=ATTACKER, code=self._code, balance=native),
+        ]
+
+
+def in_words(ground: Ground, move: Move) -> str:
+    """Say a move in words, with the symbols of a ground."""
+    known = ground.tokens.get(move.asset)
+    symbol = move.asset if known is None else known.symbol
+    amount = "" if move.amount is None else f"{_quantity(move.amount)} "
+    match move.kind:
+        case Kind.SWAP:
+            pool = ground.pools.get(move.pool)
+            to = "" if pool is None else f" for {ground.tokens[pool.other(move.asset)].symbol}"
+            return f"sell {amount}{symbol}{to} at {move.pool}"
+        case Kind.DONATE:
+            return f"give {amount}{symbol} to {move.target or 'its reserve'}"
+        case Kind.LIQUIDATE:
+            seized = ground.tokens.get(move.collateral)
+            of = move.collateral if seized is None else seized.symbol
+            return f"liquidate {move.debtor}: repay {amount}{symbol}, seize {of}"
+        case Kind.FOLLOW:
+            return f"keepers bring what the market made of {symbol} to its feed"
+        case Kind.SHOCK:
+            return f"the outside market moves {symbol} to {move.factor:.4g} times its price"
+        case Kind.SET_PRICE:
+            return f"write the price of {symbol} at {move.target}"
+        case Kind.WAIT:
+            return f"wait {move.seconds} s"
+        case Kind.EXECUTE:
+            return "execute the proposal"
+    return f"{move.kind} {amount}{symbol}"
+
+
+def _quantity(amount: Amount) -> str:
+    if amount.basis is Basis.USD:
+        return f"{amount.value:,.0f} USD of"
+    if amount.basis is Basis.UNITS:
+        return f"{amount.value:,.0f} base units of"
+    return f"{amount.value:.4%}".rstrip("0%").rstrip(".") + f"% of {_OF[amount.basis]}"
+
+
+_OF = {
+    Basis.HELD: "the held",
+    Basis.CASH: "the reserve's",
+    Basis.ROOM: "the borrowable",
+    Basis.SUPPLIED: "the supplied",
+    Basis.OWED: "the owed",
+}
