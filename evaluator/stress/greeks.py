@@ -20,6 +20,7 @@ from evaluator.stress.engine import engine_named
 from evaluator.stress.estimate import Estimate
 from evaluator.stress.ledger import existing_bad_debt
 from evaluator.stress.lever import find_lever
+from evaluator.stress.prefix import PrefixedProcess
 from evaluator.stress.processes.process import PriceProcess
 from evaluator.stress.trial import Flag, simulate
 from evaluator.stress.universe import Universe
@@ -133,7 +134,7 @@ def greeks(
         cancelled,
     )
     symbols = _volatile(market) if assets is None else tuple(assets)
-    total, done = 2 * len(symbols) + 4 + 2 * len(parameters), 0
+    total, done = 2 * len(symbols) + 5 + 2 * len(parameters), 0
 
     def ran(losses: FloatArray) -> FloatArray:
         nonlocal done
@@ -160,7 +161,10 @@ def greeks(
     change = (high - low) / (2.0 * VOLATILITY_BUMP) * 0.01
     out.append(bench.greek("vega", "", "+1% of every volatility", change))
     longer = replace(battery, horizon=battery.horizon + DAY)
-    change = ran(bench.losses(battery=longer)) - base
+    # Both horizons on paths of the longer one's length, so that they share a beginning.
+    law = PrefixedProcess(base=process, steps=longer.steps)
+    later = ran(bench.losses(process=law, battery=longer))
+    change = later - ran(bench.losses(process=law))
     out.append(bench.greek("theta", "", "+1 day of horizon", change))
     for lever in levers:
         bump = RATIO_BUMP if lever.grain else 0.01 * abs(lever.value)

@@ -334,19 +334,48 @@ def asset_metrics(outcome: Outcome, battery: Battery) -> tuple[AssetMetrics, ...
 
     It includes what existed before the first step.
     """
-    frame = _Frame.of(outcome, battery)
+    frame = _Frame(battery.level, battery.horizon, len(outcome))
     table = []
     for a, symbol in enumerate(outcome.symbols):
         x = np.ascontiguousarray(outcome.bad_debt_by_asset[:, a])
         mean = est.mean_interval(x, battery.level, _BOOTSTRAP_SEED)
         tail = est.shortfall_interval(x, 0.99, battery.level)
-        table.append(
-            AssetMetrics(
-                symbol=symbol,
-                expected_bad_debt=frame.estimate("expected_bad_debt", mean, _nonzero(x)),
-                expected_shortfall_99=frame.estimate(
-                    "expected_shortfall_99", tail, _nonzero(x), percentile=0.99
-                ),
-            )
-        )
+        table.append(_asset(frame, symbol, x, mean, tail))
     return tuple(table)
+
+
+def asset_differences(
+    before: Outcome, after: Outcome, battery: Battery
+) -> tuple[AssetMetrics, ...]:
+    """Return `after` less `before` by debt asset, two outcomes of the same paths."""
+    if len(before) != len(after) or before.symbols != after.symbols:
+        raise ConfigurationError(
+            f"a paired difference needs the same paths and assets, got {len(before)} and "
+            f"{len(after)} paths of {len(before.symbols)} and {len(after.symbols)} assets"
+        )
+    frame = _Frame(battery.level, battery.horizon, len(before))
+    table = []
+    for a, symbol in enumerate(before.symbols):
+        x = np.ascontiguousarray(before.bad_debt_by_asset[:, a])
+        y = np.ascontiguousarray(after.bad_debt_by_asset[:, a])
+        mean = est.mean_interval(y - x, battery.level, _BOOTSTRAP_SEED)
+        tail = est.shortfall_difference(x, y, 0.99, battery.level)
+        table.append(_asset(frame, symbol, y - x, mean, tail))
+    return tuple(table)
+
+
+def _asset(
+    frame: _Frame,
+    symbol: str,
+    moved: FloatArray,
+    mean: tuple[float, float, float],
+    tail: tuple[float, float, float],
+) -> AssetMetrics:
+    events = _nonzero(moved)
+    return AssetMetrics(
+        symbol=symbol,
+        expected_bad_debt=frame.estimate("expected_bad_debt", mean, events),
+        expected_shortfall_99=frame.estimate(
+            "expected_shortfall_99", tail, events, percentile=0.99
+        ),
+    )

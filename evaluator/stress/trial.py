@@ -19,7 +19,15 @@ from evaluator.stress.response import responding_market
 from evaluator.stress.threads import Flag, Progress, available_cores, run_on_threads
 from evaluator.stress.universe import Universe
 
-__all__ = ["PATHS_PER_BLOCK", "Flag", "Progress", "available_cores", "run", "simulate"]
+__all__ = [
+    "PATHS_PER_BLOCK",
+    "Flag",
+    "Progress",
+    "available_cores",
+    "parameter_sets",
+    "run",
+    "simulate",
+]
 
 
 def run(
@@ -44,12 +52,7 @@ def run(
     `cancelled` is set (or Ctrl-C is pressed) the pair holds the paths done so
     far, without a gap; Cancelled is raised when there are none.
     """
-    universe = Universe.of(before, after)
-    existing = existing_bad_debt(before, universe.base[universe.before])
-    sets = [(before, universe.before), (after, universe.after)]
-    responding = responding_market(before, after)
-    if responding is not None:
-        sets.append((responding, universe.after))
+    universe, existing, sets = parameter_sets(before, after)
     outcomes, complete = simulate(
         sets,
         universe=universe,
@@ -66,10 +69,27 @@ def run(
     return OutcomePair(
         before=outcomes[0],
         after=outcomes[1],
-        responding=outcomes[2] if responding is not None else None,
+        responding=outcomes[2] if len(sets) > 2 else None,
         seed=seed,
         complete=complete,
     )
+
+
+def parameter_sets(
+    before: Market, after: Market
+) -> tuple[Universe, float, tuple[tuple[Market, NDArray[np.int64]], ...]]:
+    """Return the assets, today's bad debt (USD) and what is compared, each with its columns.
+
+    Compared are today's market, the proposal's with the same book and, where
+    the proposal gives borrowers room, with a book that uses it.
+    """
+    universe = Universe.of(before, after)
+    existing = existing_bad_debt(before, universe.base[universe.before])
+    sets = [(before, universe.before), (after, universe.after)]
+    responding = responding_market(before, after)
+    if responding is not None:
+        sets.append((responding, universe.after))
+    return universe, existing, tuple(sets)
 
 
 def simulate(

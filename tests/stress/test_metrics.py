@@ -10,8 +10,9 @@ from scipy import stats
 from evaluator.errors import ConfigurationError
 from evaluator.stress import estimate as est
 from evaluator.stress.battery import Battery, Event
-from evaluator.stress.metrics import asset_metrics, difference, survival_metrics
+from evaluator.stress.metrics import asset_differences, asset_metrics, difference, survival_metrics
 from evaluator.stress.outcome import Outcome
+from evaluator.stress.trial import run
 
 
 def outcome(bad_debt, first=None, **given):
@@ -215,3 +216,26 @@ def test_ranks_of_a_quantile_are_binomial_quantiles(a, level):
         point, low, high = est.quantile_ranks(n, a, level)
         assert low == min(max(stats.binom.ppf(0.5 - 0.5 * level, n, a) - 1, 0), point)
         assert high == max(min(stats.binom.ppf(0.5 + 0.5 * level, n, a), n - 1), point)
+
+
+def test_differences_by_asset_add_up(build):
+    m = build.random_market(3, N=40)
+    worse = m
+    for a in range(5):
+        bonus = m.reserves[a].parameters.liquidation_bonus
+        worse = build.with_parameters(worse, f"T{a}", liquidation_bonus=bonus + 0.1)
+    law = build.PlainGBM((1.0, 0.02, 1.5, 0.8, 3.0), crash=-0.5)
+    battery = Battery(horizon=6 * 3600.0, paths=40)
+    pair = run(m, worse, process=law, battery=battery, seed=0)
+    rows = asset_differences(pair.before, pair.after, battery)
+    before, after = asset_metrics(pair.before, battery), asset_metrics(pair.after, battery)
+    for row, a, b in zip(rows, before, after, strict=True):
+        assert row.symbol == a.symbol
+        got = row.expected_bad_debt
+        np.testing.assert_allclose(
+            got.value, b.expected_bad_debt.value - a.expected_bad_debt.value, atol=1e-6
+        )
+        assert got.lower <= got.value <= got.upper
+    total = sum(r.expected_bad_debt.value for r in rows)
+    np.testing.assert_allclose(total, float((pair.after.bad_debt - pair.before.bad_debt).mean()))
+    assert abs(total) > 0.0
