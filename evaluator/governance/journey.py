@@ -8,6 +8,7 @@ from evaluator.chain.receipts import Receipt
 from evaluator.chain.sandbox import Sandbox
 from evaluator.errors import RpcError, TransactionReverted
 from evaluator.governance.proposal import Proposal
+from evaluator.governance.timelock_operations import Operation
 from evaluator.governance.trace import ExecutionStep
 
 # Sends what anybody may send when no proposer is known: an account nobody has.
@@ -27,6 +28,7 @@ class Journey:
     executed_first: list[int] = field(default_factory=list)  # proposal ids
     tried: set[int] = field(default_factory=set)  # ids of queued proposals already run
     queue: list[Proposal] | None = None  # queued when the journey began; None before looking
+    operations: list[Operation] | None = None  # scheduled past the governor; None before looking
     stale: bool = False  # whether time passed since the feeds were refreshed
 
     def anyone(self, proposal: Proposal) -> str:

@@ -1,4 +1,4 @@
-"""Proposals that wait in the same timelock, and are executed before the one at hand."""
+"""What waits in the same timelock, and is executed before the proposal at hand."""
 
 from __future__ import annotations
 
@@ -7,23 +7,94 @@ from evaluator.errors import TransactionReverted
 from evaluator.governance.family import LifecycleGovernor
 from evaluator.governance.journey import Journey
 from evaluator.governance.proposal import Proposal, ProposalState
+from evaluator.governance.timelock_operations import Operation, scheduled_operations
 
 
 def run_queued(governor: LifecycleGovernor, journey: Journey, proposal: Proposal) -> None:
-    """Execute the proposals queued before this one, in the order of their times."""
-    others = _queued_before(governor, journey, proposal)
-    for other in others:
+    """Execute what was queued before this one, in the order of their times."""
+    for other in _before(governor, journey, proposal):
         if other.eta is not None and other.eta > journey.sandbox.timestamp():
-            journey.wait_until(other.eta, by_time=True, what="a proposal queued before it")
-        _run(governor, journey, other)
+            journey.wait_until(other.eta, by_time=True, what="what was queued before it")
+        _run(governor, journey, proposal, other)
 
 
 def run_due(governor: LifecycleGovernor, journey: Journey, proposal: Proposal) -> None:
-    """Execute the proposals whose time has come, so that they do not expire meanwhile."""
+    """Execute what was queued and whose time has come, so that it does not expire meanwhile."""
     now = journey.sandbox.timestamp()
-    for other in _queued_before(governor, journey, proposal):
+    for other in _before(governor, journey, proposal):
         if other.eta is None or other.eta <= now:
-            _run(governor, journey, other)
+            _run(governor, journey, proposal, other)
+
+
+def _before(
+    governor: LifecycleGovernor, journey: Journey, proposal: Proposal
+) -> list[Proposal | Operation]:
+    waiting: list[Proposal | Operation] = []
+    waiting += _queued_before(governor, journey, proposal)
+    waiting += _scheduled_before(governor, journey, proposal)
+    return sorted(waiting, key=lambda one: one.eta or 0)  # stable: predecessors stay before
+
+
+def _run(
+    governor: LifecycleGovernor, journey: Journey, mine: Proposal, other: Proposal | Operation
+) -> None:
+    journey.refresh_feeds()
+    if isinstance(other, Operation):
+        _run_operation(governor, journey, mine, other)
+    else:
+        _run_proposal(governor, journey, other)
+
+
+def _scheduled_before(
+    governor: LifecycleGovernor, journey: Journey, proposal: Proposal
+) -> list[Operation]:
+    sandbox = journey.sandbox
+    if journey.operations is None:
+        known = (*(journey.queue or ()), proposal)
+        journey.operations = [
+            operation
+            for operation in scheduled_operations(sandbox, governor.executor(sandbox, proposal))
+            if not any(operation.belongs_to(other) for other in known)
+        ]
+    mine = proposal.eta if proposal.state is ProposalState.QUEUED else None
+    before = []
+    for operation in journey.operations:
+        if mine is not None and operation.eta > mine:
+            journey.note(
+                f"operation 0x{operation.identifier.hex()} is scheduled in the timelock for a "
+                "later time and was not run first"
+            )
+            continue
+        before.append(operation)
+    return before
+
+
+def _run_operation(
+    governor: LifecycleGovernor, journey: Journey, mine: Proposal, operation: Operation
+) -> None:
+    assert journey.operations is not None
+    journey.operations.remove(operation)
+    sandbox = journey.sandbox
+    name = f"operation 0x{operation.identifier.hex()}"
+    sender = operation.executor(sandbox, anyone=journey.anyone(mine), governor=governor.address)
+    needed = sum(call.value for call in operation.calls)
+    value = max(needed - sandbox.get_balance(operation.timelock), 0)
+    if value:
+        journey.fund(sender, value)
+    try:
+        journey.send(
+            "execute first",
+            f"{name}, scheduled in the timelock past the governor",
+            sender,
+            operation.timelock,
+            operation.execute_call(),
+            value=value,
+        )
+        journey.note(f"{name}, scheduled in the timelock past the governor, was executed first")
+    except TransactionReverted as error:
+        journey.note(
+            f"{name}, scheduled in the timelock past the governor, reverts: {error.reason}"
+        )
 
 
 def _queued_before(
@@ -52,10 +123,9 @@ def _queued_before(
     return before
 
 
-def _run(governor: LifecycleGovernor, journey: Journey, other: Proposal) -> None:
+def _run_proposal(governor: LifecycleGovernor, journey: Journey, other: Proposal) -> None:
     assert other.proposal_id is not None
     journey.tried.add(other.proposal_id)
-    journey.refresh_feeds()
     try:
         send_execution(
             governor,
