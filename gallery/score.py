@@ -13,6 +13,7 @@ from gallery.case import Case, Harm
 HARMS: Mapping[str, tuple[Harm, ...]] = {
     "fail.execution_reverts": (),
     "fail.unannounced_control_change": (Harm.HIDDEN_CONTROL,),
+    "fail.unannounced_payment_usd": (Harm.PROTOCOL_LOSS,),
     "fail.broken_user_action": (Harm.LIVENESS,),
     "fail.adversary_usd": (Harm.PROTOCOL_LOSS,),
     "fail.adversary_share_of_supplied": (Harm.PROTOCOL_LOSS,),

@@ -11,6 +11,7 @@ from evaluator.evaluation.description import held_against_execution
 from evaluator.evaluation.loading import Loading
 from evaluator.evaluation.market_trial import MarketTrial, try_market
 from evaluator.evaluation.measurement import Measurement
+from evaluator.evaluation.payments import payments_of
 from evaluator.evaluation.request import EvaluationRequest, Progress
 from evaluator.evaluation.state import State
 from evaluator.evaluation.statics import static_findings
@@ -71,10 +72,15 @@ def conclude(
         measurement.readings,
         markets_unchanged=still,
     )
-    labels, tokens = known_addresses(measurement.readings)
+    labels, _ = known_addresses(measurement.readings)
     trace = measurement.trace
     text = (
-        held_against_execution(trace, measurement.readings, labels=labels, tokens=tokens)
+        held_against_execution(
+            trace,
+            measurement.readings,
+            labels=labels,
+            payments=payments_of(state.sandbox, trace, measurement.readings),
+        )
         if trace.succeeded
         else None
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from evaluator.evaluation.measurement import Reading
-from evaluator.governance.decoding.calls import Action
 from evaluator.governance.trace import CodeChangeKind, ExecutionTrace
 from evaluator.governance.unannounced import ChangeKind, unannounced_changes
 from evaluator.report.model import TextRow
@@ -33,19 +32,18 @@ def held_against_execution(
     readings: Sequence[Reading],
     *,
     labels: Mapping[str, str],
-    tokens: Mapping[str, tuple[str, int]],
+    payments: Sequence[Payment],
 ) -> TextComparison:
     """Compare the description with parameters, control changes and payments.
 
-    `labels` names known addresses, `tokens` gives symbol and decimals, both by
-    lower-case address.
+    `labels` names known addresses, lower-case.
     """
     return compare_text(
         trace.proposal.description,
         changes=[c for r in readings for c in r.changes],
         parameters=[p for r in readings for p in r.parameters_after],
         controls=control_changes(trace, labels),
-        payments=_payments(trace, tokens),
+        payments=payments,
     )
 
 
@@ -92,29 +90,6 @@ def control_changes(trace: ExecutionTrace, labels: Mapping[str, str]) -> tuple[C
             subject = code.after if code.kind is CodeChangeKind.IMPLEMENTATION else ""
             add(ControlKind.CODE, code.contract, subject, f"code {code.kind.value}")
     return tuple({c.key: c for c in found}.values())
-
-
-def _payments(trace: ExecutionTrace, tokens: Mapping[str, tuple[str, int]]) -> tuple[Payment, ...]:
-    """Return value that leaves the contracts that execute, to where the proposal sends it."""
-    senders = {*trace.machinery, *(a.target for a in _leaves(trace.proposal.actions))}
-    paid = []
-    for transfer in trace.transfers:
-        if transfer.sender not in senders or transfer.receiver in senders:
-            continue
-        symbol, decimals = tokens.get(transfer.asset, (transfer.asset or "native currency", 18))
-        paid.append(
-            Payment(
-                symbol=symbol, amount=transfer.amount / 10**decimals, recipient=transfer.receiver
-            )
-        )
-    return tuple(paid)
-
-
-def _leaves(actions: Sequence[Action]) -> list[Action]:
-    found: list[Action] = []
-    for action in actions:
-        found += _leaves(action.children) if action.children else [action]
-    return found
 
 
 def text_rows(statements: Sequence[Statement]) -> tuple[TextRow, ...]:

@@ -11,6 +11,7 @@ class FindingKind(StrEnum):
     """What kind of observation a finding is."""
 
     UNANNOUNCED_CONTROL = "unannounced control change"  # role, owner or code the text leaves out
+    UNANNOUNCED_PAYMENT = "unannounced payment"  # value leaves and the text leaves it out
     CONTRADICTION = "text contradicts payload"  # the text says another value than was measured
     UNMENTIONED = "change not mentioned"  # a parameter changed and the text is silent
     UNFULFILLED = "announced but not done"  # the text names a value nothing was set to

@@ -296,8 +296,25 @@ _FINDING_RULES = {
     FindingKind.CONTRADICTION: (CAUTION, "caution.text_contradiction"),
     FindingKind.UNFULFILLED: (CAUTION, "caution.text_contradiction"),
     FindingKind.UNMENTIONED: (CAUTION, "caution.text_unmentioned_change"),
+    FindingKind.UNANNOUNCED_PAYMENT: (CAUTION, "caution.text_unmentioned_change"),
     FindingKind.STATIC: (CAUTION, "caution.static_findings"),
 }
+
+
+def _payments(policy: Policy, evidence: Evidence) -> Iterator[Reason]:
+    hidden = [f for f in evidence.findings if f.kind is FindingKind.UNANNOUNCED_PAYMENT]
+    usd = sum(f.loss_usd or 0.0 for f in hidden)
+    bound = policy.fail.unannounced_payment_usd
+    if hidden and usd > bound:
+        yield Reason(
+            kind=FAIL,
+            rule="fail.unannounced_payment_usd",
+            sentence=f"{figures.money(usd)} USD leave without a word in the description: "
+            f"{max(hidden, key=lambda f: f.loss_usd or 0.0).title}",
+            number=f"{figures.money(usd)} USD",
+            bound=f"{figures.money(bound)} USD",
+            source=hidden[0].source,
+        )
 
 
 def _findings(policy: Policy, evidence: Evidence) -> Iterator[Reason]:
@@ -407,6 +424,7 @@ def judge(policy: Policy, evidence: Evidence) -> Verdict:
         reasons += _history(policy, market)
         reasons += _safe_values(policy, market)
     reasons += _adversary(policy, evidence)
+    reasons += _payments(policy, evidence)
     reasons += _findings(policy, evidence)
     missing = _missing(evidence)
     for check in missing:

@@ -42,6 +42,7 @@ class FailBounds(_Section):
 
     execution_reverts: bool = True  # judge a reverting execution
     unannounced_control_change: bool = True  # judge roles, owners and code the text hides
+    unannounced_payment_usd: NotNegative = 50_000.0  # USD, all payments the text hides
     broken_user_action: bool = True  # judge user actions that stop working
     adversary_usd: NotNegative = 50_000.0  # USD
     adversary_share_of_supplied: Fraction = 0.0002  # of the value supplied to the market

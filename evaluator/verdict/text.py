@@ -58,6 +58,8 @@ class Payment:
     symbol: str  # of the token, or the native currency
     amount: float  # whole tokens
     recipient: str  # address
+    usd: float | None = None  # what it is worth, None if that is not known
+    allowed: bool = False  # not paid yet: the recipient may take it
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -292,6 +294,8 @@ def _payments(
     for payment in payments:
         amount = f"{figures.exact(payment.amount)} {payment.symbol}"
         measured = f"{amount} to {payment.recipient}"
+        if payment.allowed:
+            measured = f"{amount} that {payment.recipient} may take"
         if any(n.means(payment.amount, Unit.TOKENS) for n in told):
             agreement, said = Agreement.AGREES, "the amount is named in the description"
         elif payment.recipient.lower() in named:
@@ -300,11 +304,12 @@ def _payments(
             agreement, said = Agreement.NOT_MENTIONED, ""
             findings.append(
                 Finding(
-                    kind=FindingKind.UNMENTIONED,
-                    severity=Severity.MEDIUM,
+                    kind=FindingKind.UNANNOUNCED_PAYMENT,
+                    severity=Severity.HIGH,
                     title=f"the description does not mention a payment: {measured}",
                     detail="neither the amount nor the recipient is in the text",
                     source="text against payload",
+                    loss_usd=payment.usd,
                 )
             )
         statements.append(Statement(text=said, measured=measured, agreement=agreement))

@@ -255,6 +255,19 @@ def test_weak_points_are_judged_if_they_are_grave_new_and_the_policy_wants_it():
     assert judge(lenient, evidence(findings=(weak,))).kind is PASS
 
 
+@pytest.mark.parametrize(
+    ("worth", "expected"),
+    [((None,), CAUTION), ((49_999.0,), CAUTION), ((50_001.0,), FAIL), ((30e3, 30e3), FAIL)],
+)
+def test_payments_without_a_word_are_judged_by_what_they_are_worth_together(worth, expected):
+    hidden = finding(FindingKind.UNANNOUNCED_PAYMENT)
+    paid = tuple(replace(hidden, loss_usd=usd, title=f"t{i}") for i, usd in enumerate(worth))
+    verdict = judge(POLICY, evidence(findings=paid))
+    assert verdict.kind is expected
+    if expected is FAIL:
+        assert verdict.deciding[0].rule == "fail.unannounced_payment_usd"
+
+
 def test_thin_history_matters_only_where_the_book_is():
     thin = CalibrationEvidence(asset="CRV", days=20, share_of_book=0.2)
     small = replace(thin, share_of_book=0.01)

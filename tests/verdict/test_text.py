@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -200,7 +201,12 @@ def test_payments():
     for text in ("Pay 40k USDC.", "Pay 40,000 USDC", "Pay $40,000", f"Fund {B.upper()[2:]} {B}"):
         assert compare_text(text, changes=(), payments=(pay,)).findings == ()
     hidden = compare_text("A grant.", changes=(), payments=(pay,))
-    assert hidden.findings[0].kind is FindingKind.UNMENTIONED
+    assert hidden.findings[0].kind is FindingKind.UNANNOUNCED_PAYMENT
+    assert hidden.findings[0].loss_usd is None
+    taken = replace(pay, usd=40_000.0, allowed=True)
+    allowed = compare_text("A grant.", changes=(), payments=(taken,))
+    assert allowed.findings[0].loss_usd == 40_000.0
+    assert "may take" in allowed.findings[0].title
 
 
 @pytest.mark.parametrize(
