@@ -12,21 +12,22 @@ from evaluator.arena.adversary.confirmation import (
     confirm,
     find_loan,
 )
-from evaluator.arena.adversary.ground import open_ground
+from evaluator.arena.adversary.ground import Ground, ground_before, open_ground
 from evaluator.arena.adversary.leaves import find_leaves
 from evaluator.arena.adversary.moves import Kind, Move
 from evaluator.arena.adversary.moves import Sequence as Moves
 from evaluator.arena.adversary.outcome import FAILED, Outcome
+from evaluator.arena.adversary.past import Past
 from evaluator.arena.adversary.patterns import Knowledge, seeds
 from evaluator.arena.adversary.search import Find, Searcher, Ticker, climb, search
 from evaluator.arena.adversary.sounding import sound
 from evaluator.arena.adversary.stage import Stage, in_words
-from evaluator.arena.bundles import open_engine
-from evaluator.arena.oracle_probe import OracleProbe, probe_oracles
+from evaluator.arena.bundles import undone
+from evaluator.arena.oracle_probe import OracleProbe
 from evaluator.chain.sandbox import Sandbox
 from evaluator.chain.simulation import SimulatedCall
 from evaluator.errors import ChainError, ProtocolError
-from evaluator.market import Market
+from evaluator.market import Market, OracleKind
 from evaluator.protocols.pools import Venues
 
 MOST_ATTACKS = 3  # that are compared with the state before and confirmed
@@ -140,12 +141,13 @@ def assail(
     chosen = _distinct(found.finds)[:MOST_ATTACKS]
     attacks = []
     if chosen:
-        with Sandbox.fork(scene.sandbox.rpc.urls, block=scene.before_block) as past:
-            today = _today(scene, past, chosen)
-            attacks = [
-                _compared(scene, stage, today, find, seed=seed, budget=budget, capital=capital)
-                for find in chosen
-            ]
+        today = _today(scene, ground, chosen)
+        if today is None:
+            notes.append("the state before execution could not be attacked for comparison")
+        attacks = [
+            _compared(scene, stage, today, find, seed=seed, budget=budget, capital=capital)
+            for find in chosen
+        ]
     attacks.sort(key=lambda a: -(a.loss_usd + a.harm_usd))
     return Assault(
         sequences=found.tried, capital=capital, attacks=tuple(attacks), notes=tuple(notes)
@@ -162,21 +164,21 @@ def _distinct(finds: Sequence[Find]) -> list[Find]:
     return kept
 
 
-def _today(scene: Scene, past: Sandbox, finds: Sequence[Find]) -> Stage | None:
+def _today(scene: Scene, ground: Ground, finds: Sequence[Find]) -> Stage | None:
     """The stage before execution; None if the market cannot be acted on there."""
     try:
-        ground = open_ground(
-            past, scene.before, venues=scene.venues, today=scene.before, execution=scene.execution
-        )
+        past = Past(scene.sandbox, scene.before_block)
+        before = ground_before(ground, past, scene.before, scene.execution)
+        world = (Kind.SHOCK, Kind.FOLLOW)
         leaves = None
-        moved = {
-            m.asset for f in finds for m in f.sequence.moves if m.kind in (Kind.SHOCK, Kind.FOLLOW)
-        }
-        if moved:
-            rows = {i for t in moved if (i := ground.index(t)) is not None}
-            probes = probe_oracles(past, scene.before, reserves=rows, setters=False)
-            leaves = find_leaves(ground, fixed={p.token for p in probes if p.stuck})
-        return Stage(ground, leaves)
+        if any(m.kind in world for f in finds for m in f.sequence.moves):
+            fixed = {
+                r.asset.address.lower()
+                for r in scene.before.reserves
+                if r.oracle.kind is OracleKind.FIXED or r.oracle.stuck
+            }
+            leaves = find_leaves(before, fixed=fixed)
+        return Stage(before, leaves)
     except (ProtocolError, ChainError):
         return None
 
@@ -242,7 +244,6 @@ def _as_found(confirmation: Confirmation, found: Outcome) -> bool:
 
 
 def _confirmed(scene: Scene, stage: Stage, sequence: Moves, loan: Loan | None) -> Confirmation:
-    """Mine the attack on a fork of the state after execution, which is thrown away."""
-    with Sandbox.fork(scene.sandbox.rpc.urls) as fork:
-        there = replace(stage.ground, sandbox=fork, engine=open_engine(fork))
-        return confirm(Stage(there, stage.leaves), sequence, loan)
+    """Mine the attack on the state after execution, and undo it."""
+    with undone(scene.sandbox):
+        return confirm(stage, sequence, loan)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from evaluator.arena.adversary.moves import Move
+from evaluator.arena.adversary.past import Past
 from evaluator.arena.bundles import BundleEngine, open_engine
 from evaluator.arena.families import lending_of
 from evaluator.arena.funds import BalanceSlot, balance_slot
@@ -99,7 +100,6 @@ def open_ground(
     *,
     venues: Venues | None,
     today: Market | None = None,
-    execution: Sequence[SimulatedCall] = (),
 ) -> Ground:
     """Look around a market at the sandbox's head.
 
@@ -133,8 +133,31 @@ def open_ground(
         pools={p.address: p for p in pools},
         attacker=load_contract("Attacker"),
         timestamp=sandbox.timestamp(),
+    )
+
+
+def ground_before(
+    after: Ground, past: Past, market: Market, execution: Sequence[SimulatedCall]
+) -> Ground:
+    """The same surroundings with the market as it was read before the execution.
+
+    `execution` is what executes the proposal there. Raises the ProtocolError and
+    ChainError trees.
+    """
+    lending = lending_of(past, market)
+    rows = {r.asset.address.lower(): a for a, r in enumerate(market.reserves)}
+    return replace(
+        after,
+        sandbox=past,
+        market=market,
+        lending=lending,
+        engine=past.engine(),
+        tokens={a: replace(t, reserve=rows.get(a)) for a, t in after.tokens.items()},
+        timestamp=past.timestamp(),
         execution=tuple(execution),
-        by_anyone=bool(execution) and callable_by_anyone(sandbox, execution),
+        by_anyone=bool(execution) and callable_by_anyone(past, execution),
+        encoded={},
+        views={},
     )
 
 

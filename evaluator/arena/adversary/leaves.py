@@ -144,7 +144,8 @@ def trace(ground: Ground, call: SimulatedCall) -> dict[str, Any] | None:
     request = {"from": ZERO, "to": call.to, "data": "0x" + call.data.hex()}
     try:
         frame = ground.sandbox.rpc.request(
-            "debug_traceCall", [request, "latest", {"tracer": "callTracer"}]
+            "debug_traceCall",
+            [request, hex(ground.sandbox.block_number()), {"tracer": "callTracer"}],
         )
     except RpcError:
         return None
