@@ -132,6 +132,25 @@ def evaluate(
             "--scheduler", help="Dask scheduler, tcp://HOST:PORT, to run the paths on its workers."
         ),
     ] = None,
+    attack_sequences: Annotated[
+        int | None,
+        typer.Option(
+            "--attack-sequences",
+            min=0,
+            max=100_000,
+            help="Attack sequences tried on each market that changes; 0 leaves the search out. "
+            "Without it, what the policy says.",
+            show_default=False,
+        ),
+    ] = None,
+    full: Annotated[
+        bool,
+        typer.Option(
+            "--full",
+            help="Greeks, what drives the result and the most plausible large loss as well; "
+            "takes a minute or more.",
+        ),
+    ] = False,
     out: Out = Path("seatrial-report"),
     quiet: Quiet = False,
 ) -> int:
@@ -164,6 +183,8 @@ def evaluate(
         policy=policy,
         scenario=scenario,
         scheduler=scheduler,
+        full=full,
+        attack_sequences=attack_sequences,
         out=out,
     )
     report = run_evaluation(request, quiet=quiet)
@@ -184,7 +205,8 @@ def demo(
 
     Whatever the verdict is, the exit code is 0 when the report was written.
     """
-    run_evaluation(EvaluationRequest(paths=paths, seed=seed, out=out), quiet=quiet)
+    request = EvaluationRequest(paths=paths, seed=seed, attack_sequences=0, out=out)
+    run_evaluation(request, quiet=quiet)
     return 0
 
 
@@ -226,6 +248,8 @@ def request_of(
         seed=manifest.seed,
         policy=policy,
         scenario=manifest.scenario,
+        full=manifest.full,
+        attack_sequences=manifest.attack_sequences,
         out=out,
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from evaluator.evaluation.adversary import Adversary, adversary_digests, budget_of
 from evaluator.evaluation.assumptions import assumption_rows
 from evaluator.evaluation.description import control_changes, text_rows
 from evaluator.evaluation.headline import reason_of, sentence_of, title_of
@@ -34,6 +35,7 @@ from evaluator.report.manifest import (
     versions,
 )
 from evaluator.report.model import (
+    AdversarySection,
     FindingRow,
     Headline,
     JudgementRow,
@@ -60,6 +62,7 @@ def manifest_of(
     battery: Battery,
     policy: Policy,
     verdict: Verdict,
+    adversary: Adversary | None,
 ) -> Manifest:
     proposal = measurement.proposal
     if request.file is not None:
@@ -94,7 +97,9 @@ def manifest_of(
         seed=request.seed,
         paths=request.paths,
         scenario=request.scenario,
+        full=request.full,
         battery=settings_of(battery),
+        attack_sequences=budget_of(request, policy),
         policy_name=policy.name,
         policy_digest=policy.digest,
         policy_document=policy.document,
@@ -110,14 +115,17 @@ def manifest_of(
             )
             for name, t in zip(names, trials, strict=True)
         ),
-        results=tuple(
-            ResultDigest(market=name, name=what, digest=digest)
-            for name, t in zip(names, trials, strict=True)
-            if t.stressed is not None
-            for what, digest in (
-                ("outcome", t.stressed.pair.digest()),
-                *t.stressed.scenario_digests,
-            )
+        results=(
+            *(
+                ResultDigest(market=name, name=what, digest=digest)
+                for name, t in zip(names, trials, strict=True)
+                if t.stressed is not None
+                for what, digest in (
+                    ("outcome", t.stressed.pair.digest()),
+                    *t.stressed.scenario_digests,
+                )
+            ),
+            *adversary_digests(adversary),
         ),
         verdict=verdict.kind.value,
         versions=versions(),
@@ -133,6 +141,7 @@ def report_of(
     verdict: Verdict,
     manifest: Manifest,
     battery: Battery,
+    adversary: AdversarySection | None,
 ) -> ReportModel:
     proposal, trace, block = measurement.proposal, measurement.trace, state.sandbox.block
     changes = [c for t in trials for c in t.reading.changes]
@@ -179,6 +188,7 @@ def report_of(
         execution=execution_section(trace),
         parameters=None if text is None else parameter_rows(changes, text.mentioned),
         markets=sections,
+        adversary=adversary,
         findings=tuple(finding_row(f) for f in evidence.findings),
         actions=action_nodes(proposal.actions, labels),
         events=event_rows(trace.events) if trace.succeeded else None,

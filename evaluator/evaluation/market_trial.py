@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from evaluator.errors import IncompleteState, UnknownProtocol
@@ -25,7 +26,8 @@ from evaluator.evaluation.request import EvaluationRequest, Progress
 from evaluator.evaluation.safe_values import BesideSearch
 from evaluator.evaluation.state import State
 from evaluator.evaluation.stressing import Flag, Stressed, stress
-from evaluator.report.odds import MarketSection
+from evaluator.evaluation.studies import Studies, asset_odds, fan_of, passage_rows, studies
+from evaluator.report.odds import Fan, MarketSection
 from evaluator.stress.battery import Battery
 from evaluator.verdict.evidence import MarketEvidence, SafeValueEvidence
 
@@ -94,9 +96,15 @@ def try_market(
     )
     odds, calibration = stressed.odds, stressed.calibration
     safe: tuple[SafeValueEvidence, ...] | None = None
+    fan: Fan | None = None
+    deeper: Studies | None = None
     if request.scenario is None:
-        # The battery looks for safe values on the cores while the replay waits for the chain.
-        with BesideSearch(reading, stressed, seed=request.seed, cancelled=cancelled) as search:
+        # The battery looks for safe values, and at the days, while the replay waits for the chain.
+        with (
+            BesideSearch(reading, stressed, seed=request.seed, cancelled=cancelled) as search,
+            ThreadPoolExecutor(1, thread_name_prefix="fan") as beside,
+        ):
+            drawn = beside.submit(fan_of, reading, stressed, seed=request.seed, cancelled=cancelled)
             progress.stage("replay", f"paths with real transactions on {name}")
             # What cannot be replayed is left to the views; the section says how many paths were.
             with contextlib.suppress(IncompleteState, UnknownProtocol):
@@ -106,19 +114,35 @@ def try_market(
                 conformance = together(conformance, paths)
             progress.stage("safe values", "how far the changed parameters can go")
             safe = search.result(progress)
+        fan = drawn.result()
+        if request.full:
+            deeper = studies(
+                reading,
+                stressed,
+                name=name,
+                seed=request.seed,
+                progress=progress,
+                cancelled=cancelled,
+            )
     return MarketTrial(
         reading=reading,
         section=section.model_copy(
             update={
                 "hurt": hurt,
                 "odds": odds.rows(stressed.battery),
+                "assets": asset_odds(stressed),
+                "first_passage": passage_rows(stressed),
                 "survival": odds.survival(),
                 "loss_exceedance": loss_exceedance(stressed.pair, stressed.battery),
+                "fan": fan,
                 "scenarios": stressed.scenarios or None,
                 "liquidation_maps": liquidation_maps(before, after),
                 "safe_values": None if safe is None else safe_value_rows(safe),
                 "conformance": conformance,
                 "calibration": calibration_rows(calibration, after),
+                "greeks": None if deeper is None else deeper.greeks,
+                "sensitivity": None if deeper is None else deeper.sensitivity,
+                "plausible_loss": None if deeper is None else deeper.plausible_loss,
             }
         ),
         evidence=replace(

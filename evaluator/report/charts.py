@@ -246,7 +246,8 @@ def _fan(market: MarketSection, fan: Fan) -> Chart:
     last = ", ".join(f"{s.name} {figures.money(s.quantiles[-1][-1])} USD" for s in fan.series)
     return Chart(
         name="fan",
-        title=f"Bad debt of {market.name} over time: quantiles across paths",
+        title=f"Bad debt of {market.name} over time: quantiles across paths"
+        + ("" if fan.samples is None else f" ({fan.samples:,} of them)"),
         alt=f"Fans of bad debt over time at the quantiles {', '.join(names)}. At the end the "
         f"highest quantile stands at: {last}.",
         columns=columns,
@@ -287,6 +288,12 @@ def _liquidation_map(market: MarketSection, one: LiquidationMap) -> Chart:
     )
 
 
+def _index(value: float | None, error: float | None) -> str:
+    if value is None:
+        return figures.NONE
+    return f"{value:.2f}" if error is None else f"{value:.2f} ± {error:.2f}"
+
+
 def _tornado(market: MarketSection, one: Sensitivity) -> Chart:
     write = figures.share if one.unit == "fraction" else figures.money
     rows = one.rows[:10]
@@ -325,9 +332,26 @@ def _tornado(market: MarketSection, one: Sensitivity) -> Chart:
         title=f"What drives the result on {market.name}",
         alt=f"Tornado chart of {inert.line(one.metric, 60)}, {write(one.base)} as it stands."
         + most,
-        columns=("assumption", "low setting", "high setting", "at low", "at high"),
+        columns=(
+            "assumption",
+            "low setting",
+            "high setting",
+            "at low",
+            "at high",
+            "first-order Sobol index",
+            "total Sobol index",
+        ),
         rows=tuple(
-            (r.name, r.low_setting, r.high_setting, write(r.low), write(r.high)) for r in one.rows
+            (
+                r.name,
+                r.low_setting,
+                r.high_setting,
+                write(r.low),
+                write(r.high),
+                _index(r.first_order, r.first_order_error),
+                _index(r.total, r.total_error),
+            )
+            for r in one.rows
         ),
         draw=draw,
     )

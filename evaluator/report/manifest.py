@@ -68,7 +68,9 @@ class Manifest(Part):
     seed: int  # of every random stream
     paths: int  # asked for
     scenario: Text | None  # laid over the process
+    full: bool = False  # Greeks, sensitivity and reverse stress were asked for
     battery: dict[str, Scalar | tuple[Scalar, ...]]  # settings by name; infinity is "inf"
+    attack_sequences: int = 0  # tried on each market; 0: the search was left out
     policy_name: Text
     policy_digest: Text  # sha256 of the policy's content
     policy_document: Annotated[dict[str, JsonValue], Field(default_factory=dict)]  # its content

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from evaluator.report import charts
-from evaluator.report.odds import MarketSection
+from evaluator.report.odds import EstimateRow, MarketSection
 from evaluator.report.outline import (
     NOT_COMPUTED,
     Block,
@@ -93,6 +93,89 @@ def _odds(market: MarketSection) -> Iterator[Section]:
     )
 
 
+def _sample_of(row: EstimateRow, first: str = "") -> str:
+    """Say what an estimate's numbers rest on."""
+    return (
+        f"{first}Over {figures.duration(row.horizon)}, {row.samples:,} paths; in brackets the "
+        f"{figures.share(row.level)} interval."
+    )
+
+
+def _assets(market: MarketSection) -> Iterator[Section]:
+    if not market.assets:
+        return
+    first = market.assets[0].rows[0].today
+    yield Section(
+        slug="assets",
+        title="Odds by asset",
+        summary=counted(len(market.assets), "asset"),
+        blocks=(
+            Table(
+                columns=(
+                    "debt asset",
+                    "USD",
+                    "today",
+                    "after, same borrowers",
+                    "after, borrowers use the room",
+                    "paired change, same borrowers",
+                    "paired change, borrowers use the room",
+                ),
+                rows=tuple(
+                    (
+                        one.asset,
+                        r.label,
+                        written(r.today),
+                        written(r.after_static),
+                        written(r.after_responding) if r.after_responding else figures.NONE,
+                        written(r.difference, signed=True),
+                        written(r.difference_responding, signed=True)
+                        if r.difference_responding
+                        else figures.NONE,
+                    )
+                    for one in market.assets
+                    for r in one.rows
+                ),
+            ),
+            Words(text=_sample_of(first, "Bad debt that exists today is included. ")),
+        ),
+    )
+
+
+def _first_passage(market: MarketSection) -> Iterator[Section]:
+    rows = market.first_passage
+    if not rows:
+        return
+    yield Section(
+        slug="first_passage",
+        title="Time to insolvency",
+        summary=f"{sum(r.events for r in rows[:1]):,} of "
+        f"{rows[0].events + rows[0].censored:,} paths today",
+        blocks=(
+            Table(
+                columns=(
+                    "parameters",
+                    "paths that become insolvent",
+                    "paths that reach the horizon without",
+                    "median time of those that do",
+                ),
+                rows=tuple(
+                    (
+                        r.name,
+                        f"{r.events:,}",
+                        f"{r.censored:,}",
+                        figures.NONE
+                        if r.median is None
+                        else f"{figures.duration(r.median.value)} "
+                        f"({figures.duration(r.median.lower)} to "
+                        f"{figures.duration(r.median.upper)})",
+                    )
+                    for r in rows
+                ),
+            ),
+        ),
+    )
+
+
 def _scenarios(market: MarketSection) -> Iterator[Section]:
     if not market.scenarios:
         return
@@ -143,7 +226,7 @@ def _charts(market: MarketSection, prefix: str) -> Iterator[Section]:
                 slug=chart.name,
                 title=_CHART_TITLES[chart.name],
                 summary="chart and table",
-                blocks=_pictures((chart,), prefix),
+                blocks=(*_pictures((chart,), prefix), *_remarks(market, chart.name)),
             )
         elif chart is maps[0]:
             yield Section(
@@ -152,6 +235,18 @@ def _charts(market: MarketSection, prefix: str) -> Iterator[Section]:
                 summary=counted(len(maps), "asset"),
                 blocks=_pictures(maps, prefix),
             )
+
+
+def _remarks(market: MarketSection, chart: str) -> Iterator[Block]:
+    one = market.sensitivity
+    if chart == "sensitivity" and one is not None and one.samples is not None:
+        yield Words(
+            text=f"Over {figures.duration(one.horizon or 0.0)}, {one.samples:,} paths, the same "
+            f"for each of {one.evaluations or 0:,} sets of assumptions. A first-order Sobol index "
+            "is the share of the variance that an assumption explains alone, a total one the "
+            f"share it has a part in, over the ranges shown; ± the {figures.share(one.level or 0)} "
+            "interval. The bars move one assumption with all else as it stands."
+        )
 
 
 def _pictures(drawn: Iterable[charts.Chart], prefix: str) -> tuple[Block, ...]:
@@ -203,12 +298,19 @@ def _greeks(market: MarketSection) -> Iterator[Section]:
         summary=counted(len(market.greeks), "derivative"),
         blocks=(
             Table(
-                columns=("name", "what", "today", "after", "unit"),
+                columns=("of expected bad debt", "to", "for", "today, USD", "after, USD"),
                 rows=tuple(
-                    (g.name, g.what, figures.number(g.today), figures.number(g.after), g.unit)
+                    (
+                        g.name,
+                        g.what,
+                        g.per,
+                        written(g.today, signed=True),
+                        written(g.after, signed=True),
+                    )
                     for g in market.greeks
                 ),
             ),
+            Words(text=_sample_of(market.greeks[0].today, "Same borrowers. ")),
         ),
     )
 
@@ -291,6 +393,8 @@ def market_sections(market: MarketSection, prefix: str, of: str) -> Iterator[Sec
     for section in (
         *_hurt(market),
         *_odds(market),
+        *_assets(market),
+        *_first_passage(market),
         *_scenarios(market),
         *_charts(market, prefix),
         *_plausible(market),

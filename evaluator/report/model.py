@@ -119,6 +119,40 @@ class AdversarySection(Part):
     loss_usd: float  # of the protocol, likewise
     what: Text  # the way, "" if nothing was found
     confirmed: bool  # by mined transactions
+    attacks: tuple[AttackRow, ...] = ()  # the costliest first
+    notes: tuple[Text, ...] = ()  # what could not be tried
+
+
+class AttackTransactionRow(Part):
+    """One mined transaction of a confirmed attack."""
+
+    what: Text  # in words
+    sender: Text
+    to: Text
+    gas_used: int
+
+
+class AttackRow(Part):
+    """One way to harm that the search found."""
+
+    identifier: Text  # of its finding, for `seatrial attack replay`
+    market: Text  # name, see MarketSection.name
+    pattern: Text  # the idea in a few words
+    moves: tuple[Text, ...]  # in words, first to last
+    sequence: Text  # the same for a replay, JSON
+    protocol_loss_usd: float  # bad debt and theft
+    user_harm_usd: float  # of liquidated users
+    frozen: tuple[Text, ...]  # reserves whose price can no longer be read afterwards
+    capital_usd: float  # least found
+    profit_usd: float  # the attacker's, before a loan's fee
+    atomic: bool  # one transaction without anybody else
+    paid_by: Text  # flash loans that pay for it, "" if capital of one's own is needed
+    loan_profit_usd: float | None  # profit with the loan, its fee paid; None without one
+    before_loss_usd: float  # what the same moves cost today: protocol and users
+    open_today: bool  # about as much is possible today
+    with_execution: bool  # also in the block that executes the proposal
+    confirmed: bool  # with mined transactions
+    transactions: tuple[AttackTransactionRow, ...] = ()
 
 
 class ArgumentRow(Part):

@@ -105,6 +105,23 @@ class Fan(Part):
     time: tuple[float, ...]  # seconds after execution
     levels: tuple[float, ...]  # ascending quantile levels, fractions
     series: tuple[FanSeries, ...]
+    samples: int | None = None  # paths; None in reports of before it was kept
+
+
+class AssetOdds(Part):
+    """Bad debt in one debt asset, what existed before execution included."""
+
+    asset: Text
+    rows: tuple[OddsRow, ...]
+
+
+class FirstPassageRow(Part):
+    """When bad debt first exceeds the threshold, for one parameter set."""
+
+    name: Text
+    events: int  # paths on which it does
+    censored: int  # paths that reach the horizon without
+    median: EstimateRow | None  # seconds, of the paths on which it does; None: none
 
 
 class LiquidationMap(Part):
@@ -122,6 +139,10 @@ class SensitivityRow(Part):
     high_setting: Text
     low: float  # metric at the low setting
     high: float  # metric at the high setting
+    first_order: float | None = None  # Sobol index: share of the variance it explains alone
+    first_order_error: float | None = None  # half width of its interval
+    total: float | None = None  # Sobol index: share of the variance it has a part in
+    total_error: float | None = None  # half width of its interval
 
 
 class Sensitivity(Part):
@@ -131,6 +152,10 @@ class Sensitivity(Part):
     unit: Text
     base: float
     rows: tuple[SensitivityRow, ...]
+    level: float | None = None  # confidence level of the errors
+    horizon: float | None = None  # seconds
+    samples: int | None = None  # price paths of each evaluation
+    evaluations: int | None = None  # made
 
 
 class SafeValueRow(Part):
@@ -149,11 +174,11 @@ class SafeValueRow(Part):
 class GreekRow(Part):
     """A derivative of a metric, by common random numbers."""
 
-    name: Text
-    what: Text
-    today: float
-    after: float
-    unit: Text
+    name: Text  # "delta"
+    what: Text  # symbol or parameter
+    per: Text  # what it is for, "+1% of the price"
+    today: EstimateRow
+    after: EstimateRow  # same borrowers
 
 
 class ConformanceRow(Part):
@@ -198,6 +223,8 @@ class MarketSection(Part):
     unchanged: bool
     hurt: HurtSection | None = None
     odds: tuple[OddsRow, ...] | None = None
+    assets: tuple[AssetOdds, ...] | None = None  # those with bad debt on some path
+    first_passage: tuple[FirstPassageRow, ...] | None = None
     scenarios: tuple[ScenarioRow, ...] | None = None
     survival: Curves | None = None  # x: seconds after execution; values: probability
     loss_exceedance: Curves | None = None  # x: USD; values: probability of more bad debt

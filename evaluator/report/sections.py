@@ -272,6 +272,7 @@ def _reproduce(report: ReportModel) -> Section:
 _OF_MARKET = {
     "hurt": "who is hurt at execution",
     "odds": "odds",
+    "assets": "odds by asset",
     "scenarios": "scenarios",
     "survival": "survival curves",
     "loss_exceedance": "loss exceedance",
@@ -280,6 +281,7 @@ _OF_MARKET = {
     "sensitivity": "what drives the result",
     "safe_values": "values that keep today's odds",
     "greeks": "Greeks",
+    "plausible_loss": "the most plausible way to a large loss",
     "conformance": "the model against the real contracts",
     "calibration": "calibration",
 }

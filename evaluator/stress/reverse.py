@@ -53,6 +53,7 @@ class ReverseStress:
     distance: float  # Mahalanobis, standard deviations; where the search ended if not found
     chance: float  # of a normal variable beyond the distance
     sampled: float  # share of the process's own paths at least as far in this direction
+    samples: int  # paths that share is of
 
     @property
     def direction_found(self) -> bool:
@@ -166,6 +167,7 @@ def reverse_stress(
             distance=_FURTHEST,
             chance=float(stats.norm.sf(_FURTHEST)),
             sampled=0.0,
+            samples=MOMENT_PATHS,
         )
     unit = z / best
     along = (law.moves - law.mean) @ law.inverse.T @ unit
@@ -178,6 +180,7 @@ def reverse_stress(
         distance=best,
         chance=float(stats.norm.sf(best)),
         sampled=float((along >= best).mean()),
+        samples=MOMENT_PATHS,
     )
 
 

@@ -495,6 +495,10 @@ def caution():
                     metric="expected bad debt, worst 1% of paths",
                     unit="USD",
                     base=2.1e6,
+                    level=0.95,
+                    horizon=HORIZON,
+                    samples=256,
+                    evaluations=371,
                     rows=(
                         SensitivityRow(
                             name="volatility",
@@ -502,6 +506,10 @@ def caution():
                             high_setting="×1.5",
                             low=2e5,
                             high=7.7e6,
+                            first_order=0.71,
+                            first_order_error=0.08,
+                            total=0.82,
+                            total_error=0.07,
                         ),
                         SensitivityRow(
                             name="depth",
@@ -533,11 +541,11 @@ def caution():
                 ),
                 greeks=(
                     GreekRow(
-                        name="delta WETH",
-                        what="expected bad debt for a fall of WETH by 1%",
-                        today=21_000,
-                        after=24_000,
-                        unit="USD",
+                        name="delta",
+                        what="WETH",
+                        per="+1% of the price",
+                        today=estimate(-21_000, 2_000, unit="USD"),
+                        after=estimate(-24_000, 2_500, unit="USD"),
                     ),
                 ),
                 plausible_loss="WETH falls 38% over nine hours while gas rises sixfold",
