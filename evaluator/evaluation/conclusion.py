@@ -5,6 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from evaluator.evaluation.adversary import (
+    adversary_evidence,
+    adversary_findings,
+    adversary_section,
+    attack_markets,
+)
 from evaluator.evaluation.composition import known_addresses, manifest_of, report_of
 from evaluator.evaluation.coverage import unmodelled
 from evaluator.evaluation.description import held_against_execution
@@ -21,7 +27,7 @@ from evaluator.governance.trace import ExecutionTrace
 from evaluator.report.manifest import Manifest
 from evaluator.report.model import ReportModel
 from evaluator.stress.battery import Battery
-from evaluator.verdict.evidence import Evidence, ExecutionEvidence, NotModelled
+from evaluator.verdict.evidence import AdversaryEvidence, Evidence, ExecutionEvidence, NotModelled
 from evaluator.verdict.finding import Finding, FindingKind, Severity
 from evaluator.verdict.judge import judge
 from evaluator.verdict.policy import Policy
@@ -63,6 +69,7 @@ def conclude(
         try_market(state, reading, measurement, battery, request, progress, cancelled)
         for reading in measurement.readings
     )
+    adversary = attack_markets(state, measurement, trials, request, policy, progress)
     still = all(t.evidence.unchanged for t in trials)
     progress.stage("verdict", f"policy {policy.name}")
     strange = unmodelled(
@@ -88,11 +95,24 @@ def conclude(
         *soft_failures(trace),
         *(() if text is None else text.findings),
         *static_findings(state.sandbox, measurement),
+        *adversary_findings(adversary),
     )
-    evidence = _evidence(measurement, trials, strange, findings)
+    evidence = _evidence(measurement, trials, strange, findings, adversary_evidence(adversary))
     verdict = judge(policy, evidence)
-    manifest = manifest_of(state, governor, measurement, trials, request, battery, policy, verdict)
-    report = report_of(state, measurement, trials, evidence, text, verdict, manifest, battery)
+    manifest = manifest_of(
+        state, governor, measurement, trials, request, battery, policy, verdict, adversary
+    )
+    report = report_of(
+        state,
+        measurement,
+        trials,
+        evidence,
+        text,
+        verdict,
+        manifest,
+        battery,
+        adversary_section(adversary, policy.adversary.capital_usd),
+    )
     return Evaluation(
         request=request,
         measurement=measurement,
@@ -108,6 +128,7 @@ def _evidence(
     trials: Sequence[MarketTrial],
     strange: Sequence[NotModelled],
     findings: Sequence[Finding],
+    adversary: AdversaryEvidence | None,
 ) -> Evidence:
     trace = measurement.trace
     # Without any market, calls nobody knows may belong to a protocol nobody knows.
@@ -125,6 +146,7 @@ def _evidence(
         unread=measurement.unread,
         not_modelled=tuple(strange),
         findings=tuple(findings),
+        adversary=adversary,
     )
 
 

@@ -65,6 +65,13 @@ class CautionBounds(_Section):
     static_findings: bool = True  # judge grave weak points that the proposal brings in
 
 
+class AdversaryBudget(_Section):
+    """What the search for attacks may spend on each market."""
+
+    sequences: Annotated[int, Field(ge=0, le=100_000)] = 200  # tried; 0 leaves the search out
+    capital_usd: NotNegative = 50_000_000.0  # USD an attacker may bring, borrowed or his own
+
+
 class PassRequirements(_Section):
     """What must have been looked at before anything can pass."""
 
@@ -86,6 +93,7 @@ class Policy(BaseModel):
     name: Annotated[str, Field(min_length=1, max_length=80)]  # shown in reports
     fail: FailBounds = FailBounds()
     caution: CautionBounds = CautionBounds()
+    adversary: AdversaryBudget = AdversaryBudget()
     pass_: PassRequirements = Field(default=PassRequirements(), alias="pass")
     not_modelled: NotModelledRules = NotModelledRules()
 

@@ -36,7 +36,9 @@ def aave(demonstrations):
     """The evaluation of the demonstration proposal on Aave V3."""
     ref = demonstrations[0]
     return evaluate(
-        EvaluationRequest(governor=ref.governor, proposal_id=ref.proposal_id, paths=PATHS)
+        EvaluationRequest(
+            governor=ref.governor, proposal_id=ref.proposal_id, paths=PATHS, attack_sequences=0
+        )
     )
 
 
@@ -45,7 +47,9 @@ def compound(demonstrations):
     """The evaluation of the demonstration proposal on the Compound V2 family."""
     ref = demonstrations[1]
     return evaluate(
-        EvaluationRequest(governor=ref.governor, proposal_id=ref.proposal_id, paths=PATHS)
+        EvaluationRequest(
+            governor=ref.governor, proposal_id=ref.proposal_id, paths=PATHS, attack_sequences=0
+        )
     )
 
 

@@ -123,7 +123,7 @@ def test_a_draft_and_its_submission_have_the_same_digests(sandbox, deployment, t
         made = draft(opened, found, ["aave_v3.WETH.liquidation_threshold=0.81"])
     path = tmp_path / "proposal.json"
     made.write(path)
-    drafted = evaluate(EvaluationRequest(file=path, urls=url, paths=64))
+    drafted = evaluate(EvaluationRequest(file=path, urls=url, paths=64, attack_sequences=0))
     ref = propose_openzeppelin(
         sandbox,
         deployment,
@@ -131,7 +131,13 @@ def test_a_draft_and_its_submission_have_the_same_digests(sandbox, deployment, t
         description=made.description,
     )
     submitted = evaluate(
-        EvaluationRequest(governor=ref.governor, proposal_id=ref.proposal_id, urls=url, paths=64)
+        EvaluationRequest(
+            governor=ref.governor,
+            proposal_id=ref.proposal_id,
+            urls=url,
+            paths=64,
+            attack_sequences=0,
+        )
     )
     assert drafted.manifest.proposal_digest == submitted.manifest.proposal_digest
     assert drafted.verdict.kind == submitted.verdict.kind

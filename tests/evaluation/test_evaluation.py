@@ -106,7 +106,11 @@ def test_another_seed_gives_other_paths_on_the_same_state(aave):
     request = aave.request
     other = evaluate(
         EvaluationRequest(
-            governor=request.governor, proposal_id=request.proposal_id, paths=64, seed=1
+            governor=request.governor,
+            proposal_id=request.proposal_id,
+            paths=64,
+            seed=1,
+            attack_sequences=0,
         )
     )
     assert other.manifest.states == aave.manifest.states

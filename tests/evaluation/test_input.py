@@ -35,7 +35,7 @@ def test_a_proposal_that_reverts_is_a_fail_with_the_decoded_reason(places, propo
         "configureReserveAsCollateral", places.tokens["WETH"], 8000, 7000, 10500
     )
     path = proposal_file((places.aave.pool_configurator, bad))
-    result = evaluate(EvaluationRequest(file=path, paths=64))
+    result = evaluate(EvaluationRequest(file=path, paths=64, attack_sequences=0))
     assert result.verdict.kind == "FAIL"
     assert not result.report.execution.succeeded
     assert "20" in result.report.execution.reason
@@ -49,7 +49,7 @@ def test_a_proposal_that_changes_nothing_says_so(places, proposal_file):
         "configureReserveAsCollateral", places.tokens["WETH"], 8000, 8250, 10500
     )
     path = proposal_file((places.aave.pool_configurator, same))
-    result = evaluate(EvaluationRequest(file=path, paths=64))
+    result = evaluate(EvaluationRequest(file=path, paths=64, attack_sequences=0))
     assert result.report.parameters == ()
     (market,) = result.report.markets
     assert market.unchanged
@@ -62,7 +62,7 @@ def test_an_unknown_protocol_is_inconclusive_and_says_what_was_seen(places, prop
     # The votes token is a contract, but no lending market.
     call = VOTES.encode("delegate", places.openzeppelin.timelock)
     path = proposal_file((places.openzeppelin.votes_token, call))
-    result = evaluate(EvaluationRequest(file=path, paths=64))
+    result = evaluate(EvaluationRequest(file=path, paths=64, attack_sequences=0))
     assert result.verdict.kind == "INCONCLUSIVE"
     seen = " ".join(f"{n.name} {n.what}" for n in result.report.not_modelled)
     assert places.openzeppelin.votes_token in seen
@@ -142,7 +142,11 @@ def test_a_market_that_stops_working_is_a_fail(places, proposal_file):
     call = oracle.encode(
         "setAssetSources", [places.tokens["DAI"]], [places.openzeppelin.votes_token]
     )
-    result = evaluate(EvaluationRequest(file=proposal_file((places.aave.oracle, call)), paths=64))
+    result = evaluate(
+        EvaluationRequest(
+            file=proposal_file((places.aave.oracle, call)), paths=64, attack_sequences=0
+        )
+    )
     assert result.report.execution.succeeded
     assert result.verdict.kind == "FAIL"
     assert any(r.rule == "fail.broken_user_action" for r in result.verdict.reasons)

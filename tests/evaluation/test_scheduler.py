@@ -15,7 +15,11 @@ def request_(demonstrations):
     ref = demonstrations[1]
     # With a scenario the library of scenarios is left out.
     return EvaluationRequest(
-        governor=ref.governor, proposal_id=ref.proposal_id, paths=256, scenario="gas_spike"
+        governor=ref.governor,
+        proposal_id=ref.proposal_id,
+        paths=256,
+        scenario="gas_spike",
+        attack_sequences=0,
     )
 
 
