@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 
@@ -40,7 +41,7 @@ from evaluator.market.book import FloatArray
 from evaluator.protocols.fixed_point import UINT256_MAX
 from evaluator.stress.battery import Battery
 from evaluator.stress.outcome import Outcome
-from evaluator.stress.price_process import YEAR, PriceProcess
+from evaluator.stress.price_process import YEAR
 
 LIQUIDATOR = "0x5ea7000000000000000000000000000000000001"
 # Collateral worth less than this share of the debt is read again at the horizon.
@@ -49,6 +50,14 @@ MARGIN = 1.05
 _RUNGS = tuple(3**k * 10.0**-n for n in range(9, 1, -1) for k in (0, 1))
 
 Progress = Callable[[int, int], None]
+
+
+class PathSource(Protocol):
+    """What gives the prices of a path: every price process does."""
+
+    def paths(self, *, seed: int, first: int, count: int, steps: int) -> FloatArray:
+        """Return prices over those at the start, shape (count, steps + 1, U)."""
+        ...
 
 
 def choose_paths(outcome: Outcome, *, count: int = 8, worst: int = 4) -> tuple[int, ...]:
@@ -74,7 +83,7 @@ def replay_paths(
     before: Market,
     after: Market,
     battery: Battery,
-    process: PriceProcess,
+    process: PathSource,
     seed: int,
     paths: Sequence[int],
     worst: Sequence[int] = (),

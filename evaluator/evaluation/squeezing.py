@@ -1,0 +1,130 @@
+"""Squeezes of thin assets: searched, confirmed, and held beside the other attacks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from evaluator.arena.squeeze import Squeeze, squeezes
+from evaluator.arena.squeeze_replay import SqueezeReplay, replay_squeeze
+from evaluator.chain.sandbox import Sandbox
+from evaluator.errors import ChainError, ProtocolError
+from evaluator.evaluation.measurement import Measurement
+from evaluator.market import Market
+from evaluator.stress.battery import Battery
+from evaluator.verdict.evidence import AdversaryEvidence
+from evaluator.verdict.finding import Finding, FindingKind, Severity
+
+CAPITAL = 100e6  # USD an adversary brings
+_REPLAYED = 2  # squeezes of one market that are repeated on the contracts
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TriedSqueeze:
+    """One squeeze with what the contracts made of it."""
+
+    market: str  # name, see MarketEvidence.name
+    squeeze: Squeeze  # see Squeeze
+    replay: SqueezeReplay | None  # None: it could not be repeated
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether the contracts lose about what the model says."""
+        return self.replay is not None and self.replay.confirmed
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Squeezed:
+    """What squeezing every market came to."""
+
+    tried: int  # positions on paths
+    squeezes: tuple[TriedSqueeze, ...]  # that cost what is not open today
+
+    @property
+    def worst(self) -> TriedSqueeze | None:
+        """The confirmed squeeze over measured depth that costs most."""
+        sure = [s for s in self.squeezes if s.confirmed and not s.squeeze.assumed_depth]
+        return max(sure, key=lambda s: s.squeeze.loss_usd, default=None)
+
+    def findings(self) -> tuple[Finding, ...]:
+        """Every squeeze as a finding."""
+        return tuple(_finding(s) for s in self.squeezes)
+
+    def beside(self, search: AdversaryEvidence | None) -> AdversaryEvidence | None:
+        """Return the larger of another search's best and the worst squeeze, counted together.
+
+        Without another search and without a squeeze that costs something there is none:
+        squeezes alone are no search for attacks.
+        """
+        worst = self.worst
+        if worst is None:
+            return search
+        mine = AdversaryEvidence(
+            sequences=self.tried + (0 if search is None else search.sequences),
+            gain_usd=worst.squeeze.gain_usd,
+            loss_usd=worst.squeeze.loss_usd,
+            market=worst.market,
+            what=worst.squeeze.words,
+        )
+        if search is None or max(search.gain_usd, search.loss_usd) < mine.loss_usd:
+            return mine
+        return search
+
+
+def try_squeezes(
+    sandbox: Sandbox,
+    measurement: Measurement,
+    names: Sequence[str],
+    battery: Battery,
+    *,
+    capital: float = CAPITAL,
+) -> Squeezed:
+    """Squeeze every market that a proposal opened further; the sandbox stays as it is.
+
+    `names` are the markets' names in the order of the readings.
+    """
+    tried, out = 0, []
+    for reading, name in zip(measurement.readings, names, strict=True):
+        if reading.after is None or not measurement.trace.succeeded:
+            continue
+        searched = squeezes(reading.before, reading.after, capital=capital, battery=battery)
+        tried += searched.tried
+        costly = [s for s in searched.found if s.loss_usd > 0.0]
+        for squeeze in costly[:_REPLAYED]:
+            replay = _repeated(sandbox, reading.after, squeeze, battery)
+            out.append(TriedSqueeze(market=name, squeeze=squeeze, replay=replay))
+    return Squeezed(tried=tried, squeezes=tuple(out))
+
+
+def _repeated(
+    sandbox: Sandbox, after: Market, squeeze: Squeeze, battery: Battery
+) -> SqueezeReplay | None:
+    try:
+        return replay_squeeze(sandbox, after, squeeze, battery=battery)
+    except (ProtocolError, ChainError):
+        return None
+
+
+def _finding(tried: TriedSqueeze) -> Finding:
+    s, replay = tried.squeeze, tried.replay
+    said = (
+        "not repeated on the contracts"
+        if replay is None
+        else f"{replay.loss_contract:,.0f} USD on the contracts, by {replay.liquidations} "
+        "liquidations sent as transactions"
+    )
+    sure = tried.confirmed and not s.assumed_depth
+    return Finding(
+        kind=FindingKind.ADVERSARY if sure else FindingKind.NOTE,
+        severity=Severity.HIGH if sure else Severity.MEDIUM,
+        title=f"a move of the price of {s.thin} leaves {s.loss_after:,.0f} USD of bad debt",
+        detail=f"{tried.market}: {s.words}. Bad debt of {s.loss_after:,.0f} USD by the model, "
+        f"{said}; with the most that was possible before the proposal {s.loss_before:,.0f} USD. "
+        f"Capital {s.capital_usd:,.0f} USD, profit {s.profit:,.0f} USD at the moved price; pools "
+        "refill by half in an hour"
+        + ("; the depth is assumed, as no pool was found" if s.assumed_depth else ""),
+        source="squeeze of a thin asset",
+        gain_usd=s.gain_usd,
+        loss_usd=s.loss_usd,
+        open_today=s.open_today,
+    )
