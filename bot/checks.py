@@ -18,6 +18,7 @@ from bot.jobs import JobQueue
 from bot.outbox import Outbox
 from bot.service import sides_of
 from bot.settings import ChainSettings, GovernorSettings, Settings
+from bot.surveys import SurveyStore
 from evaluator import RpcClient, RpcError, redact
 
 PROBE_SECONDS = 60.0  # for loading the evaluator
@@ -66,6 +67,7 @@ def _hold(settings: Settings) -> Hold:
         queue=JobQueue(database, settings.evaluation),
         store=EvaluationStore(database),
         outbox=Outbox(database),
+        surveys=SurveyStore(database),
     )
 
 

@@ -15,6 +15,8 @@ from bot.outbox import Outbox
 from bot.posts import Voice
 from bot.scheduling import Scheduler
 from bot.settings import Settings
+from bot.surveyor import Surveyor
+from bot.surveys import SurveyStore
 from bot.workshop import Workshop
 from evaluator.sqlite import Database
 
@@ -28,6 +30,7 @@ class Hold:
     queue: JobQueue
     store: EvaluationStore
     outbox: Outbox
+    surveys: SurveyStore
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,6 +40,7 @@ class Deck:
     hold: Hold
     scheduler: Scheduler
     workshop: Workshop
+    surveyor: Surveyor
     followers: Sequence[ChainFollower]
     on_posts: Callable[[], None]  # tells that the outbox has something new
 

@@ -20,6 +20,7 @@ class JobKind(StrEnum):
     EVALUATION = "evaluation"  # of a proposal on chain
     SCORECARD = "scorecard"  # of an executed proposal: predicted against realised
     DRAFT = "draft"  # of a change somebody thinks about
+    SURVEY = "survey"  # of the markets around a governor; never stands in the queue
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,7 +41,7 @@ class EvaluationOrder:
     seed: int = 0
     policy: str | None = None  # path of a policy.toml
     scenario: str | None = None  # name of a scenario, None: the calibrated process
-    with_queued: bool = False  # execute the governor's other queued proposals first
+    markets: tuple[str, ...] = ()  # pools or comptrollers, for DRAFT and SURVEY
     prediction: int | None = None  # row of the evaluation that a SCORECARD judges
 
     def to_json(self) -> str:
@@ -52,6 +53,8 @@ class EvaluationOrder:
         """Read what `to_json` wrote."""
         raw = json.loads(text)
         raw["kind"] = JobKind(raw["kind"])
+        raw["markets"] = tuple(raw.get("markets", ()))
+        raw.pop("with_queued", None)  # of orders written by earlier versions
         return cls(**raw)
 
 
@@ -94,7 +97,8 @@ class Evaluator(Protocol):
 
 # What the worker process runs: `module:function` of this form, told by the settings. It gets
 # the order, the chain's endpoints, a folder of its own that is removed afterwards, and whom to
-# tell of progress. For a SCORECARD the folder holds the judged report as prediction.json.
+# tell of progress. For a SCORECARD the folder holds the judged report as prediction.json. Of
+# a SURVEY's result only the report is used; see bot.surveys.Survey.
 EntryPoint = Callable[
     [EvaluationOrder, tuple[str, ...], Path, Callable[[Progress], None]], FinishedEvaluation
 ]

@@ -6,6 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 from bot.discourse_text import plain_words
@@ -17,7 +18,7 @@ from evaluator import (
     draft,
     evaluate,
     open_state,
-    read_markets,
+    outline_markets,
     read_report,
     report_charts,
     scorecard,
@@ -25,6 +26,7 @@ from evaluator import (
     scorecard_markdown,
     scorecard_sentence,
     scorecard_verdict,
+    survey,
     to_embed,
     to_json,
     to_markdown,
@@ -76,6 +78,8 @@ def run(
     """Carry out an order; see `bot.evaluation.EntryPoint`. Raises the SeatrialError tree."""
     if order.kind is JobKind.SCORECARD and isinstance(order.block, int):
         return _scorecard(order.block, urls, folder, _Told(note))
+    if order.kind is JobKind.SURVEY:
+        return _survey(order, urls, folder, _Told(note))
     told = _Told(note)
     request = _request(order, urls, folder, told)
     evaluation = evaluate(request, told)
@@ -122,6 +126,25 @@ def _scorecard(
     )
 
 
+def _survey(
+    order: EvaluationOrder, urls: tuple[str, ...], folder: Path, told: _Told
+) -> FinishedEvaluation:
+    """Read the markets that drafts may change; the survey itself is the report."""
+    request = EvaluationRequest(urls=urls, block=order.block, out=folder)
+    with open_state(request, told) as state:
+        found = survey(state, order.markets, told)
+    report = json.dumps(asdict(found))
+    return FinishedEvaluation(
+        verdict="SURVEY",
+        headline=f"{len(found.parameters)} parameters, {len(found.reserves)} reserves",
+        digest=hashlib.sha256(report.encode()).hexdigest(),
+        block=found.block,
+        report=report,
+        markdown="",
+        embed="{}",
+    )
+
+
 def _request(
     order: EvaluationOrder, urls: tuple[str, ...], folder: Path, told: _Told
 ) -> EvaluationRequest:
@@ -153,7 +176,9 @@ def _drafted(order: EvaluationOrder, urls: tuple[str, ...], folder: Path, told: 
     wanted = order.draft or {}
     request = EvaluationRequest(governor=order.governor, urls=urls, block=order.block, out=folder)
     with open_state(request, told) as state:
-        markets = read_markets(state, tuple(wanted.get("markets", ())), told)
+        # Orders of earlier versions name the markets beside the parameter.
+        roots = order.markets or tuple(wanted.get("markets", ()))
+        markets = outline_markets(state, roots, told)
         told.stage("draft", "writing and trying the calls")
         made = draft(
             state,

@@ -21,6 +21,7 @@ REASONS = {
     "created": "at its creation",
     "active": "when voting began",
     "moved": "after the market had moved",
+    "neighbours": "after another proposal had entered or left the queue",
     "queued": "when it was queued, with the other queued proposals",
     "executed": "after its execution",
     "asked": "because somebody asked",

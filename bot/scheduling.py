@@ -1,8 +1,9 @@
 """When a proposal is evaluated: `reason_for` decides, `Scheduler` acts.
 
 At its creation, when voting begins, when it is queued, after its execution (a
-scorecard), and in between whenever the market moved much. What happened long
-ago, before the bot looked, is not evaluated.
+scorecard), and in between whenever the state moved much: prices, positions,
+parameters, or the queue of proposals that are executed before it. What happened
+long ago, before the bot looked, is not evaluated.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from bot.lifecycle import ENDED
 from bot.outbox import NewPost, Outbox
 from bot.posts import ASKED
 from bot.settings import Settings
+from bot.surveys import Survey, SurveyStore, what_moved
 from evaluator.sqlite import Database
 
 log = logging.getLogger(__name__)
@@ -85,6 +87,7 @@ class Scheduler:
         queue: JobQueue,
         store: EvaluationStore,
         outbox: Outbox,
+        surveys: SurveyStore,
         herald: Herald,
         on_jobs: Callable[[], None] = lambda: None,
         on_posts: Callable[[], None] = lambda: None,
@@ -95,6 +98,7 @@ class Scheduler:
         self._queue = queue
         self._store = store
         self._outbox = outbox
+        self._surveys = surveys
         self._herald = herald
         self._on_jobs = on_jobs
         self._on_posts = on_posts
@@ -136,9 +140,11 @@ class Scheduler:
     def caught_up(self, chain: str, *, block: int, feeds: Mapping[str, int]) -> None:
         """Queue what new events and moved markets call for."""
         try:
-            for proposal_id, happenings in self._unhandled(chain).items():
+            unhandled = self._unhandled(chain)
+            self._disturb(unhandled)
+            for proposal_id, happenings in unhandled.items():
                 self._handle(proposal_id, happenings, feeds)
-            self._follow_market(chain, block, feeds)
+            self._follow_state(chain, block, feeds)
         except QueueFull as error:
             # The events stay unhandled; the next step tries again.
             log.warning("evaluations of chain %s must wait: %s", chain, error)
@@ -160,6 +166,34 @@ class Scheduler:
             )
             found.setdefault(happening.proposal_id, []).append(happening)
         return found
+
+    def _disturb(self, unhandled: Mapping[int, Sequence[Happening]]) -> None:
+        """Mark the other evaluated proposals of a governor whose queue became another one.
+
+        An evaluation executes what is queued before its proposal. What was executed
+        left the queue as it was foreseen.
+        """
+        for proposal_id, happenings in unhandled.items():
+            kinds = {happening.kind for happening in happenings}
+            left = kinds & {"canceled", "expired"} and self._was_queued(proposal_id)
+            if "queued" not in kinds and not left:
+                continue
+            with self._database.atomic():
+                self._database.execute(
+                    "UPDATE proposals SET disturbed = 1 WHERE id != :id AND evaluated_at "
+                    "IS NOT NULL AND (chain, governor) = "
+                    "(SELECT chain, governor FROM proposals WHERE id = :id)",
+                    {"id": proposal_id},
+                )
+
+    def _was_queued(self, proposal_id: int) -> bool:
+        found = scalar(
+            self._database,
+            "SELECT 1 FROM events WHERE proposal_id = ? AND kind = 'queued' "
+            "AND withdrawn_at IS NULL LIMIT 1",
+            [proposal_id],
+        )
+        return found is not None
 
     def _handle(
         self, proposal_id: int, happenings: Sequence[Happening], feeds: Mapping[str, int]
@@ -215,22 +249,30 @@ class Scheduler:
             )
         )
         own = {feed: feeds[feed] for feed in self._feeds_of(proposal) if feed in feeds}
+        survey = self._surveys.of(proposal.chain, proposal.governor)
         self._database.execute(
-            "UPDATE proposals SET feed_answers = ?, evaluated_at = ? WHERE id = ?",
-            [json.dumps(own), self._clock(), proposal.id],
+            "UPDATE proposals SET feed_answers = ?, surveyed = ?, evaluated_at = ?, disturbed = 0 "
+            "WHERE id = ?",
+            [
+                json.dumps(own),
+                "" if survey is None else survey.to_json(),
+                self._clock(),
+                proposal.id,
+            ],
         )
         log.info(
             "job %d: proposal %s of %s, %s", job.id, proposal.number, proposal.governor, reason
         )
         self._on_jobs()
 
-    def _follow_market(self, chain: str, block: int, feeds: Mapping[str, int]) -> None:
-        """Queue evaluations of open proposals whose market moved, or whose time has come."""
+    def _follow_state(self, chain: str, block: int, feeds: Mapping[str, int]) -> None:
+        """Queue evaluations of open proposals whose state moved, or whose time has come."""
         evaluation = self._settings.evaluation
         for found in rows(
             self._database,
-            "SELECT id, feed_answers, evaluated_at FROM proposals AS p WHERE chain = ? "
-            "AND withdrawn = 0 AND state IN ('pending', 'active', 'succeeded', 'queued') "
+            "SELECT id, feed_answers, evaluated_at, surveyed, disturbed FROM proposals AS p "
+            "WHERE chain = ? AND withdrawn = 0 "
+            "AND state IN ('pending', 'active', 'succeeded', 'queued') "
             "AND evaluated_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM jobs "
             "WHERE jobs.proposal_id = p.id AND jobs.state IN ('queued', 'running'))",
             [chain],
@@ -241,13 +283,37 @@ class Scheduler:
             own = {feed: feeds[feed] for feed in self._feeds_of(proposal) if feed in feeds}
             moved = has_moved(
                 json.loads(found["feed_answers"]), own, fraction=evaluation.reevaluate_move
-            )
+            ) or self._survey_moved(proposal, found["surveyed"])
             every = evaluation.reevaluate_every
             due = every is not None and self._clock() - found["evaluated_at"] >= every
-            if moved or due:
+            if moved or due or found["disturbed"]:
+                reason = "moved" if moved or due else "neighbours"
                 with self._database.atomic():
-                    key = f"moved:{proposal.subject}:{block}"
-                    self._queue_job(proposal, "moved", key, feeds, self.order_for(proposal))
+                    key = f"{reason}:{proposal.subject}:{block}"
+                    self._queue_job(proposal, reason, key, feeds, self.order_for(proposal))
+
+    def _survey_moved(self, proposal: Proposal, surveyed: str) -> bool:
+        """Compare the newest survey with the one that stood at the last evaluation."""
+        now = self._surveys.of(proposal.chain, proposal.governor)
+        if now is None:
+            return False
+        if not surveyed:
+            # The first survey came after the evaluation: the next one is compared with it.
+            with self._database.atomic():
+                self._database.execute(
+                    "UPDATE proposals SET surveyed = ? WHERE id = ?", [now.to_json(), proposal.id]
+                )
+            return False
+        evaluation = self._settings.evaluation
+        moved = what_moved(
+            Survey.from_json(surveyed),
+            now,
+            price=evaluation.reevaluate_move,
+            positions=evaluation.reevaluate_positions,
+        )
+        if moved:
+            log.info("proposal %s: the state moved: %s", proposal.number, moved)
+        return bool(moved)
 
     def _is_followed(self, proposal: Proposal) -> bool:
         return any(

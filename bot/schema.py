@@ -215,4 +215,21 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         ) STRICT
         """,
     ),
+    (
+        # The markets around each governor as the worker read them last.
+        """
+        CREATE TABLE surveys (
+            chain TEXT NOT NULL,
+            governor TEXT NOT NULL,
+            block INTEGER NOT NULL,
+            made_at REAL NOT NULL,
+            survey TEXT NOT NULL,
+            PRIMARY KEY (chain, governor)
+        ) STRICT
+        """,
+        # The survey that stood when the proposal was last evaluated, '' for none.
+        "ALTER TABLE proposals ADD COLUMN surveyed TEXT NOT NULL DEFAULT ''",
+        # Another proposal came into the governor's queue, or left it without being executed.
+        "ALTER TABLE proposals ADD COLUMN disturbed INTEGER NOT NULL DEFAULT 0",
+    ),
 )

@@ -25,6 +25,8 @@ from bot.outbox import Outbox
 from bot.posts import Chorus
 from bot.scheduling import Scheduler
 from bot.settings import ChainSettings, Settings
+from bot.surveyor import Surveyor
+from bot.surveys import SurveyStore
 from bot.wakeup import wake_on_new_heads
 from bot.worker import SubprocessEvaluator
 from bot.workshop import Workshop
@@ -86,6 +88,7 @@ class Service:
                     queue=JobQueue(database, self._settings.evaluation),
                     store=EvaluationStore(database),
                     outbox=Outbox(database),
+                    surveys=SurveyStore(database),
                 )
                 await self._run(hold)
                 database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -145,15 +148,18 @@ class Service:
             queue=hold.queue,
             store=hold.store,
             outbox=hold.outbox,
+            surveys=hold.surveys,
             herald=chorus,
             on_jobs=workshop.wake,
             on_posts=posts,
         )
+        surveyor = Surveyor(self._settings, hold.surveys, evaluator)
         followers = [self._follower(hold, chain, scheduler) for chain in self._settings.chains]
         return Deck(
             hold=hold,
             scheduler=scheduler,
             workshop=workshop,
+            surveyor=surveyor,
             followers=followers,
             on_posts=posts,
         )
@@ -184,6 +190,7 @@ class Service:
             ),
             *(asyncio.create_task(c.run(), name=f"courier {c.name}") for c in couriers),
             asyncio.create_task(deck.workshop.run(), name="workshop"),
+            asyncio.create_task(deck.surveyor.run(), name="surveyor"),
         ]
         # These have no work of their own to finish and end by being cancelled.
         listeners = [
@@ -208,6 +215,7 @@ class Service:
             for courier in couriers:
                 courier.stop()
             deck.workshop.stop()
+            deck.surveyor.stop()
             pending = [part for part in parts if not part.done()]
             if pending:
                 await asyncio.wait(pending, timeout=self._settings.operation.stop_grace)

@@ -156,9 +156,11 @@ class EvaluationSettings(_Section):
     lease: Seconds = 60.0  # seconds without heartbeat after which a job is taken up again
     queue_limit: Count = 200  # jobs waiting in all
     user_limit: Count = 3  # jobs waiting or running per Discord user
-    reevaluate_move: Annotated[float, Field(gt=0, lt=10)] = 0.05  # fraction a feed must move
+    reevaluate_move: Annotated[float, Field(gt=0, lt=10)] = 0.05  # fraction a price must move
     scorecard_after: Annotated[float, Field(ge=0)] = 86_400.0  # seconds after an execution
-    reevaluate_every: Seconds | None = None  # seconds, None: only when a feed moved
+    reevaluate_positions: Annotated[float, Field(gt=0, lt=10)] = 0.2  # fraction of a reserve
+    survey_every: Annotated[float, Field(ge=0)] = 3600.0  # seconds, of the markets; 0: never
+    reevaluate_every: Seconds | None = None  # seconds, None: only when the state moved
 
 
 class DiscourseSettings(_Section):

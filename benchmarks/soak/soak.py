@@ -50,6 +50,7 @@ address = "{governor}"
 name = "Soak DAO"
 start_block = 0
 [evaluation]
+survey_every = 0
 entry_point = "quick_evaluator:run"
 at_once = 2
 lease = 5.0

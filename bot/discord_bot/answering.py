@@ -11,8 +11,9 @@ import aiohttp
 import discord
 from discord import app_commands
 
-from bot.discord_bot.desk import Choice, Refusal
+from bot.discord_bot.desk import Refusal
 from bot.discord_bot.permission import Asker
+from bot.discord_bot.suggestions import Choice
 from bot.discord_bot.words import spoken
 from bot.errors import SeatrialError
 from bot.jobs import QueueFull

@@ -14,33 +14,22 @@ from bot.deck import Deck
 from bot.discord_bot.permission import Asker, refusal_for_pace
 from bot.discord_bot.publishing.voice import REPLY
 from bot.discord_bot.subscriptions.store import SubscriptionStore
-from bot.discord_bot.words import CHOICE_LIMIT, plain, short_number
+from bot.discord_bot.suggestions import LOOKED_AT, PARAMETER, Suggestions, proposal_name
 from bot.errors import SeatrialError
 from bot.evaluation import EvaluationOrder, JobKind
 from bot.evaluations import Proposal, StoredEvaluation
 from bot.jobs import Job, NewJob
-from bot.posts import ASKED, moment
+from bot.posts import ASKED
 from bot.settings import DiscordSettings, GovernorSettings
 from evaluator import Battery, scenario_names
 
-CHOICES = 25  # of an autocomplete answer
-LOOKED_AT = 300  # proposals and evaluations searched for choices
 HOUR = 3600.0  # seconds
-_PARAMETER = re.compile(r"[\w.:-]{1,90}")
 _VALUE = re.compile(r"[\w.%+-]{1,40}")
 FEWEST_PATHS = 100
 
 
 class Refusal(SeatrialError):
     """What a user asked for is not done; the message is for them."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Choice:
-    """One suggestion of an autocomplete answer."""
-
-    name: str  # shown
-    value: str  # sent back
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,6 +76,7 @@ class Desk:
         self.deck = deck
         self.settings = settings
         self.subscriptions = subscriptions
+        self.suggestions = Suggestions(deck.hold)
         self._clock = clock
 
     @property
@@ -94,98 +84,11 @@ class Desk:
         """Return the horizon of the battery in seconds."""
         return Battery().horizon
 
-    # What can be chosen.
-
-    def proposals(self, typed: str) -> list[Choice]:
-        """Return the followed proposals that match, newest first."""
-        wanted = typed.casefold().split()
-        found = []
-        for proposal in self.deck.hold.store.proposals(limit=LOOKED_AT):
-            name = self.name_of(proposal, CHOICE_LIMIT)
-            text = f"{name} {proposal.number}".casefold()
-            if all(word in text for word in wanted):
-                found.append(Choice(name=name, value=str(proposal.id)))
-        return found[:CHOICES]
-
-    def evaluations(self, typed: str) -> list[Choice]:
-        """Return the evaluations that match, newest first."""
-        wanted = typed.casefold().split()
-        found = []
-        for one in rows(
-            self.deck.hold.database,
-            "SELECT e.id, e.verdict, e.block, e.created_at, p.title, p.number "
-            "FROM evaluations AS e LEFT JOIN proposals AS p ON p.id = e.proposal_id "
-            "ORDER BY e.id DESC LIMIT ?",
-            [LOOKED_AT],
-        ):
-            subject = "draft" if one["number"] is None else short_number(one["number"])
-            name = plain(
-                f"{one['id']}: {one['verdict']} {subject}, {moment(one['created_at'])}, "
-                f"{one['title'] or ''}",
-                CHOICE_LIMIT,
-            )
-            if all(word in name.casefold() for word in wanted):
-                found.append(Choice(name=name, value=str(one["id"])))
-        return found[:CHOICES]
-
-    def governors(self, typed: str) -> list[Choice]:
-        """Return the followed governors that match."""
-        wanted = typed.casefold()
-        return [
-            Choice(
-                name=plain(f"{governor.name} on {governor.chain}", CHOICE_LIMIT),
-                value=f"{governor.chain}:{governor.address}",
-            )
-            for governor in self.deck.hold.settings.governors
-            if wanted in f"{governor.name} {governor.chain} {governor.address}".casefold()
-        ][:CHOICES]
-
-    def parameters(self, typed: str) -> list[Choice]:
-        """Return parameter paths that reports of this bot have named, newest first."""
-        found: dict[str, Choice] = {}
-        for one in rows(
-            self.deck.hold.database,
-            "SELECT json_extract(p.value, '$.path') AS path, "
-            "json_extract(p.value, '$.after') AS value "
-            "FROM evaluations AS e, json_each(e.report, '$.parameters') AS p "
-            "WHERE json_valid(e.report) AND e.id > (SELECT max(id) FROM evaluations) - ? "
-            "ORDER BY e.id DESC",
-            [LOOKED_AT],
-        ):
-            path = one["path"]
-            if isinstance(path, str) and _PARAMETER.fullmatch(path) and path not in found:
-                name = plain(f"{path} (last seen: {one['value']})", CHOICE_LIMIT)
-                found[path] = Choice(name=name, value=path)
-        wanted = typed.casefold().split()
-        return [
-            choice
-            for path, choice in found.items()
-            if all(word in path.casefold() for word in wanted)
-        ][:CHOICES]
-
-    def scenarios(self, typed: str = "") -> list[Choice]:
-        """Return the scenarios that match."""
-        wanted = typed.casefold()
-        return [
-            Choice(name=name.replace("_", " "), value=name)
-            for name in scenario_names()
-            if wanted in name or wanted in name.replace("_", " ")
-        ][:CHOICES]
-
     # What there is.
 
     def name_of(self, proposal: Proposal, longest: int) -> str:
         """Return a proposal's name for people, not escaped."""
-        title = proposal.title or "untitled"
-        number = short_number(proposal.number)
-        return plain(f"{self.governor_of(proposal)} {number}: {title}", longest)
-
-    def governor_of(self, proposal: Proposal) -> str:
-        """Return the name of a proposal's governor."""
-        for governor in self.deck.hold.settings.governors_of(proposal.chain):
-            if governor.address == proposal.governor:
-                return governor.name
-        return proposal.governor
+        return proposal_name(self.deck.hold.settings, proposal, longest)
 
     def proposal(self, wanted: str) -> Proposal:
         """Return the proposal chosen, by its row or by the governor's id. Raises Refusal."""
@@ -280,7 +183,7 @@ class Desk:
         parameter, value = (wish.parameter or "").strip(), (wish.value or "").strip()
         if not value:
             raise Refusal("Say the parameter's new value as well.")
-        if not _PARAMETER.fullmatch(parameter) or not _VALUE.fullmatch(value):
+        if not PARAMETER.fullmatch(parameter) or not _VALUE.fullmatch(value):
             raise Refusal("A draft is a parameter like aave_v3.WETH.ltv and a value like 0.8.")
         governor = self._governor(wish.governor)
         hold = self.deck.hold
@@ -291,15 +194,17 @@ class Desk:
             chain=chain.name,
             chain_id=chain.chain_id,
             governor=governor.address,
-            draft={
-                "parameter": parameter,
-                "value": value,
-                "markets": list(governor.markets),
-            },
+            draft={"parameter": parameter, "value": value},
+            markets=self._roots(governor),
             paths=evaluation.paths,
             seed=evaluation.seed,
             policy=str(evaluation.policy) if evaluation.policy else None,
         )
+
+    def _roots(self, governor: GovernorSettings) -> tuple[str, ...]:
+        """Return the markets that drafts may change: the settings' own and those reported on."""
+        known = self.deck.hold.surveys.roots(governor.chain, governor.address)
+        return tuple(dict.fromkeys((*governor.markets, *known)))
 
     def _governor(self, wanted: str | None) -> GovernorSettings:
         governors = self.deck.hold.settings.governors

@@ -98,6 +98,7 @@ class DiscordService:
         self.faults: list[Fault] = []
         self.latency = 0.0  # seconds between what a request does and its reply
         self.requests: list[tuple[str, str, int]] = []
+        self.arrived = 0  # requests about channels begun, also those without an answer
         self._nonces: dict[tuple[str, str], tuple[float, str]] = {}
         self._runner: web.AppRunner | None = None
         self.url = ""
@@ -262,6 +263,7 @@ class DiscordService:
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if not request.path.startswith("/api/"):
             return await handler(request)
+        self.arrived += "/channels/" in request.path
         secret = re.match(r"/api/v10/(interactions|webhooks)/", request.path)
         if not secret and request.headers.get("Authorization") != f"Bot {self._token}":
             return self._log(request, _error(401, {"code": 0, "message": "401: Unauthorized"}))

@@ -58,6 +58,7 @@ class DiscourseDouble:
         self.weather = CALM
         self.requests: list[tuple[str, str, int]] = []
         self.url = ""
+        self.arrived = 0  # requests begun, also those without an answer
         self._description = description
         self._random = random.Random(seed)  # noqa: S311 - weather, not secrets
         self._runner: web.AppRunner | None = None
@@ -94,6 +95,7 @@ class DiscourseDouble:
             self._runner = None
 
     async def _serve(self, http: web.Request) -> web.StreamResponse:
+        self.arrived += 1
         try:
             request = await _read(http)
         except ConnectionError:  # the client died while it sent

@@ -26,6 +26,7 @@ class SurveyedReserve:
     """What one reserve holds."""
 
     path: str  # "aave_v3.WETH", unique in a survey
+    price: float  # USD per whole token, of the protocol's oracle
     supplied: float  # USD
     borrowed: float  # USD
     utilisation: float  # borrowed over borrowed plus cash, fraction
@@ -59,6 +60,7 @@ def survey(state: State, roots: Sequence[str], progress: Progress) -> Survey:
     reserves = [
         SurveyedReserve(
             path=f"{m.market.protocol}.{r.asset.symbol}",
+            price=r.asset.price,
             supplied=r.supplied * r.asset.price,
             borrowed=r.borrowed * r.asset.price,
             utilisation=r.utilisation,

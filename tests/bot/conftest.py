@@ -44,17 +44,24 @@ class _Search(logging.Handler):
         self.leaks += [f"{record.name}: {text}" for secret in SECRETS if secret in text]
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _no_secret_is_logged() -> Iterator[None]:
+@pytest.fixture(scope="session")
+def _log_search() -> Iterator[_Search]:
     search = _Search()
     loggers = [logging.getLogger(name) for name in ("bot", "evaluator", "aiohttp", "websockets")]
     for logger in loggers:
         logger.addHandler(search)
     logging.getLogger("bot").setLevel(logging.DEBUG)
-    yield
+    yield search
     for logger in loggers:
         logger.removeHandler(search)
-    assert search.leaks == []
+
+
+@pytest.fixture(autouse=True)
+def _no_secret_is_logged(_log_search: _Search) -> Iterator[None]:
+    """Fail the very test during which a secret was logged."""
+    _log_search.leaks.clear()
+    yield
+    assert _log_search.leaks == []
 
 
 @pytest.fixture(scope="session")

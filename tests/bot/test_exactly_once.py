@@ -10,13 +10,15 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-import signal
 import sqlite3
 import sys
 from collections import Counter
 from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent / "toys"))
+from killing import kill, kill_among_requests
 
 from bot.database import open_database, rows, scalar
 from bot.doubles.discourse_forum import Forum
@@ -111,20 +113,6 @@ class Zygote:
         await self._process.wait()
 
 
-async def _kill(pid: int) -> bool:
-    """Kill a bot and wait until it is gone; return whether it was still alive."""
-    try:
-        os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return False
-    while True:
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return True
-        await asyncio.sleep(0.001)
-
-
 @pytest.mark.slow
 async def test_no_post_is_lost_and_none_is_doubled(
     tmp_path: Path, discourse_document: Description | None
@@ -147,10 +135,7 @@ async def test_no_post_is_lost_and_none_is_doubled(
             alive = 0
             for _ in range(KILLS):
                 pid = await zygote.bear()
-                # Mostly in the middle of starting or of one request, sometimes after some work.
-                longest = 0.5 if chance.random() < 0.25 else 0.12
-                await asyncio.sleep(chance.uniform(0.0, longest))
-                alive += await _kill(pid)
+                alive += await kill_among_requests(pid, chance, lambda: double.arrived)
             assert alive == KILLS
             jobs_left, posts_left = _left(path)
             double.weather = CALM
@@ -159,7 +144,7 @@ async def test_no_post_is_lost_and_none_is_doubled(
                 if _left(path) == (0, 0):
                     break
                 await asyncio.sleep(0.1)
-            await _kill(pid)
+            await kill(pid)
         finally:
             await zygote.end()
         assert double.faults == []

@@ -17,6 +17,7 @@ from bot.outbox import NewPost, Outbox, PostKind
 from bot.posts import Chorus
 from bot.scheduling import Scheduler, has_moved, reason_for
 from bot.settings import Settings
+from bot.surveys import Survey, SurveyedParameter, SurveyedReserve, SurveyStore
 
 GOVERNOR = "0x" + "11" * 20
 FEED = "0x" + "44" * 20
@@ -83,6 +84,7 @@ class Bench:
         self.queue = JobQueue(self.database, SETTINGS.evaluation, clock=clock)
         self.outbox = Outbox(self.database, clock=clock)
         self.store = EvaluationStore(self.database, clock=clock)
+        self.surveys = SurveyStore(self.database, clock=clock)
         assert SETTINGS.discourse is not None
         voice = DiscourseVoice(SETTINGS, SETTINGS.discourse, host="forum.example.org")
         self.chorus = Chorus(self.store, [voice])
@@ -92,6 +94,7 @@ class Bench:
             queue=self.queue,
             store=self.store,
             outbox=self.outbox,
+            surveys=self.surveys,
             herald=self.chorus,
             clock=clock,
         )
@@ -192,6 +195,73 @@ def test_a_life_with_its_evaluations_and_posts(bench: Bench) -> None:
     assert job.order.block == bench.events  # where it was executed
     assert [post.kind for post in posts] == [PostKind.NEWS]
     assert bench.look(price=9000) == []
+
+
+def _survey(**changes: float) -> Survey:
+    whole = {"price": 2000.0, "supplied": 8e8, "borrowed": 4e8, "utilisation": 0.5}
+    return Survey(
+        block=1,
+        parameters=(SurveyedParameter(path="p", label="p", shown="1"),),
+        reserves=(SurveyedReserve(path="aave_v3.WETH", **{**whole, **changes}),),
+    )
+
+
+def test_positions_that_moved_are_a_reason(bench: Bench) -> None:
+    proposal = bench.proposal(3)
+    bench.event(proposal, "created", state="pending")
+    assert bench.look() == ["created"]
+    bench.conclude("PASS")
+    bench.surveys.put("test", GOVERNOR, _survey())  # the first one is what others are held against
+    assert bench.look() == []
+    bench.surveys.put("test", GOVERNOR, _survey(borrowed=4.7e8, utilisation=0.59))
+    assert bench.look() == []
+    bench.surveys.put("test", GOVERNOR, _survey(borrowed=4.9e8, utilisation=0.61))
+    assert bench.look(block=101) == ["moved"]
+    bench.conclude("PASS")
+    assert bench.look(block=102) == []  # it was evaluated with these
+    bench.event(proposal, "executed", state="executed")
+    bench.look(block=103)
+    bench.surveys.put("test", GOVERNOR, _survey())
+    assert bench.look(block=104) == []  # its life is over
+
+
+def test_a_queue_that_changed_is_a_reason_for_the_others(bench: Bench) -> None:
+    first, second = bench.proposal(1), bench.proposal(2)
+    for proposal in (first, second):
+        bench.event(proposal, "created", state="pending")
+    assert bench.look() == ["created", "created"]
+    bench.conclude("PASS")
+    bench.conclude("PASS")
+    bench.event(first, "queued", state="queued")
+    assert bench.look(block=101) == ["queued", "neighbours"]
+    bench.conclude("PASS")
+    bench.conclude("PASS")
+    assert bench.look(block=102) == []
+
+    bench.event(second, "canceled", state="canceled")  # it never was in the queue
+    assert bench.look(block=103) == []
+    third = bench.proposal(3)
+    bench.event(third, "created", state="active")
+    assert bench.look(block=104) == ["created"]
+    bench.conclude("PASS")
+    bench.event(first, "canceled", state="canceled")
+    assert bench.look(block=105) == ["neighbours"]
+    job, _ = bench.conclude("FAIL")
+    assert job.proposal_id == third
+
+    # What is executed was foreseen, and two that are queued at once disturb each other once.
+    fourth = bench.proposal(4)
+    bench.event(fourth, "created", state="active")
+    assert bench.look(block=106) == ["created"]
+    bench.conclude("PASS")
+    for proposal in (third, fourth):
+        bench.event(proposal, "queued", state="queued")
+    assert bench.look(block=107) == ["queued", "queued"]
+    bench.conclude("FAIL")
+    bench.conclude("PASS")
+    assert bench.look(block=108) == []
+    bench.event(third, "executed", state="executed")
+    assert bench.look(block=109) == ["executed"]
 
 
 def test_history_before_the_bot_is_left_alone(bench: Bench) -> None:

@@ -48,6 +48,7 @@ name = "Sea DAO"
 start_block = 0
 
 [evaluation]
+survey_every = 0
 entry_point = "toy_entry_points:{toy}"
 lease = 2.0
 

@@ -103,9 +103,9 @@ class ProposalsCog(commands.Cog):
 
     @report.autocomplete("proposal")
     async def _proposals(self, _: Interaction, current: str) -> Suggestions:
-        return choices_of(self._client.desk.proposals(current))
+        return choices_of(self._client.desk.suggestions.proposals(current))
 
     @compare.autocomplete("first")
     @compare.autocomplete("second")
     async def _evaluations(self, _: Interaction, current: str) -> Suggestions:
-        return choices_of(self._client.desk.evaluations(current))
+        return choices_of(self._client.desk.suggestions.evaluations(current))

@@ -119,7 +119,7 @@ class RerunButton(_Numbered, template=r"seatrial:rerun:(?P<number>\d{1,15})"):
         """Show the menu of scenarios to the user alone."""
         client = _client(interaction)
         client.may_simulate(asker_of(interaction))
-        names = [choice.value for choice in client.desk.scenarios()]
+        names = [choice.value for choice in client.desk.suggestions.scenarios()]
         view = discord.ui.View(timeout=None)
         view.add_item(ScenarioMenu(self.number, names))
         await interaction.response.send_message(
@@ -155,7 +155,9 @@ class ScenarioMenu(
     ) -> Self:
         """Make the menu that was used, from its id alone."""
         client = _client(interaction)
-        return cls(int(match["number"]), [choice.value for choice in client.desk.scenarios()])
+        return cls(
+            int(match["number"]), [choice.value for choice in client.desk.suggestions.scenarios()]
+        )
 
     async def callback(self, interaction: Interaction) -> None:
         """Answer; errors are explained like a command's."""

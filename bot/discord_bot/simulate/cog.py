@@ -69,16 +69,17 @@ class SimulateCog(commands.Cog):
 
     @simulate.autocomplete("proposal")
     async def _proposals(self, _: Interaction, current: str) -> Suggestions:
-        return choices_of(self._client.desk.proposals(current))
+        return choices_of(self._client.desk.suggestions.proposals(current))
 
     @simulate.autocomplete("parameter")
-    async def _parameters(self, _: Interaction, current: str) -> Suggestions:
-        return choices_of(self._client.desk.parameters(current))
+    async def _parameters(self, interaction: Interaction, current: str) -> Suggestions:
+        governor = getattr(interaction.namespace, "governor", None)
+        return choices_of(self._client.desk.suggestions.parameters(current, governor))
 
     @simulate.autocomplete("governor")
     async def _governors(self, _: Interaction, current: str) -> Suggestions:
-        return choices_of(self._client.desk.governors(current))
+        return choices_of(self._client.desk.suggestions.governors(current))
 
     @simulate.autocomplete("scenario")
     async def _scenarios(self, _: Interaction, current: str) -> Suggestions:
-        return choices_of(self._client.desk.scenarios(current))
+        return choices_of(self._client.desk.suggestions.scenarios(current))

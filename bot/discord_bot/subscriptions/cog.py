@@ -113,4 +113,4 @@ class SubscriptionsCog(commands.Cog):
     @subscribe.autocomplete("governor")
     @unsubscribe.autocomplete("governor")
     async def _governors(self, _: Interaction, current: str) -> Suggestions:
-        return choices_of(self._client.desk.governors(current))
+        return choices_of(self._client.desk.suggestions.governors(current))

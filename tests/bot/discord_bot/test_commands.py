@@ -22,6 +22,8 @@ from bot.outbox import Outbox
 from bot.posts import Chorus
 from bot.scheduling import Scheduler
 from bot.settings import DiscordSettings, Settings
+from bot.surveyor import Surveyor
+from bot.surveys import SurveyStore
 from bot.workshop import Workshop
 
 # Refusals are errors of the command that the user is told of.
@@ -65,6 +67,7 @@ def deck(tmp_path: Path, discord_settings: DiscordSettings) -> Iterator[Deck]:
         queue=JobQueue(database, settings.evaluation),
         store=store,
         outbox=outbox,
+        surveys=SurveyStore(database),
     )
     chorus = Chorus(store, [])
     workshop = Workshop(
@@ -77,10 +80,21 @@ def deck(tmp_path: Path, discord_settings: DiscordSettings) -> Iterator[Deck]:
         settings=settings.evaluation,
     )
     scheduler = Scheduler(
-        database, settings, queue=hold.queue, store=store, outbox=outbox, herald=chorus
+        database,
+        settings,
+        queue=hold.queue,
+        store=store,
+        outbox=outbox,
+        surveys=hold.surveys,
+        herald=chorus,
     )
     yield Deck(
-        hold=hold, scheduler=scheduler, workshop=workshop, followers=(), on_posts=lambda: None
+        hold=hold,
+        scheduler=scheduler,
+        workshop=workshop,
+        surveyor=Surveyor(settings, hold.surveys, NoEvaluator()),
+        followers=(),
+        on_posts=lambda: None,
     )
     database.close()
 

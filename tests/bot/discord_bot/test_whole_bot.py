@@ -43,6 +43,7 @@ name = "Sea DAO"
 start_block = 0
 
 [evaluation]
+survey_every = 0
 entry_point = "discord_toy:steady"
 seed = 1
 policy = "{reports}/policy.toml"  # the worker gets nothing else; the toy looks beside it
