@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from bot.posts import Chorus
 from bot.scheduling import Scheduler
 from bot.settings import DiscordSettings, Settings
 from bot.surveyor import Surveyor
-from bot.surveys import SurveyStore
+from bot.surveys import Survey, SurveyedParameter, SurveyStore
 from bot.workshop import Workshop
 
 # Refusals are errors of the command that the user is told of.
@@ -239,3 +240,97 @@ async def test_lists_status_and_help_state_their_basis(
         result = await alice.slash(channel, name)
         assert result.ephemeral
         assert "price paths over 7 days" in result.response.content
+
+
+async def test_parameters_are_suggested_with_their_present_values(
+    simcord_env, channel, alice, deck
+) -> None:
+    def names(found) -> list[str]:
+        return [choice.name if hasattr(choice, "name") else choice["name"] for choice in found]
+
+    assert await alice.autocomplete(channel, "simulate", "parameter", "") == []
+    paths = [f"aave_v3.{symbol}.{name}" for symbol in ("WBTC", "WETH")
+             for name in ("active", "ltv", "liquidation_threshold", "supply_cap")]  # fmt: skip
+    hostile = SurveyedParameter(path="aave_v3.@everyone x.ltv", label="x", shown="1")
+    deck.hold.surveys.put(
+        "test",
+        GOVERNOR,
+        Survey(
+            block=1,
+            parameters=(
+                *(SurveyedParameter(path=path, label=path, shown="80%") for path in paths),
+                hostile,
+            ),
+            reserves=(),
+        ),
+    )
+    found = names(await alice.autocomplete(channel, "simulate", "parameter", ""))
+    assert found[:2] == [
+        "aave_v3.WBTC.liquidation_threshold (now 80%)",
+        "aave_v3.WETH.liquidation_threshold (now 80%)",
+    ]
+    assert len(found) == len(paths)
+    assert names(await alice.autocomplete(channel, "simulate", "parameter", "weth ltv")) == [
+        "aave_v3.WETH.ltv (now 80%)"
+    ]
+    desk = Desk(
+        deck, DiscordSettings(token=SecretStr("t" * 30)), SubscriptionStore(deck.hold.database)
+    )
+    assert len(desk.suggestions.parameters("", f"test:{GOVERNOR}")) == len(paths)
+    assert desk.suggestions.parameters("", "test:0x" + "99" * 20) == []
+
+
+async def test_a_draft_is_queued_with_its_markets(
+    simcord_env, channel, alice, deck, reports
+) -> None:
+    _evaluated(deck, reports)
+    result = await alice.slash(
+        channel, "simulate", parameter="aave_v3.WETH.ltv", value="0.7", seed=3
+    )
+    assert result.deferred
+    (job,) = deck.hold.queue.open_jobs()
+    assert job.kind is JobKind.DRAFT
+    assert job.order.draft == {"parameter": "aave_v3.WETH.ltv", "value": "0.7"}
+    named = json.loads((reports / "caution.json").read_text())["report"]
+    assert set(job.order.markets) == {m["address"] for m in json.loads(named)["markets"]}
+
+
+async def test_two_evaluations_are_compared_row_by_row(
+    simcord_env, channel, alice, deck, reports
+) -> None:
+    one, other = _evaluated(deck, reports, seed=2), _evaluated(deck, reports, seed=1)
+    found = await alice.autocomplete(channel, "compare", "first", "fail")
+    (choice,) = [c.value if hasattr(c, "value") else c["value"] for c in found]
+    assert choice == str(other)
+    result = await alice.slash(channel, "compare", first=str(one), second=str(other))
+    (message,) = result.followups or [result.response]
+    (embed,) = message.embeds
+    assert embed.title == f"Evaluations {one} and {other}"
+    rows_shown = {field.name: field.value for field in embed.fields}
+    verdict = next(value for name, value in rows_shown.items() if "erdict" in name)
+    assert "CAUTION" in verdict.splitlines()[0]
+    assert "FAIL" in verdict.splitlines()[1]
+    assert embed.footer.text.count("price paths over") == 2
+
+
+@refusing
+async def test_comparing_what_is_not_there_is_refused(simcord_env, channel, alice, deck) -> None:
+    result = await alice.slash(channel, "compare", first="1", second="x")
+    assert result.ephemeral
+    assert "no such evaluation" in result.response.content
+
+
+async def test_the_baseline_button_shows_today_beside_after(
+    simcord_env, channel, alice, deck, reports
+) -> None:
+    number = _evaluated(deck, reports)
+    await alice.slash(channel, "report", proposal="1")
+    pressed = await alice.click(channel.last_message, label="Compare with today")
+    assert pressed.ephemeral
+    (message,) = pressed.followups or [pressed.response]
+    (embed,) = message.embeds
+    assert embed.title == f"Evaluation {number}: today and after"
+    first = embed.fields[0].value.splitlines()
+    assert first[0].startswith("today ")
+    assert any(line.startswith("paired difference ") for line in first)
+    assert "price paths over" in embed.footer.text
