@@ -18,6 +18,7 @@ from typer.exceptions import Abort, TyperException
 import evaluator
 from evaluator.chain.redaction import redact_logs
 from evaluator.cli import (
+    attack,
     console,
     doctor,
     draft,
@@ -71,6 +72,7 @@ app.command(rich_help_panel=_EVALUATE)(console.console)
 app.command(rich_help_panel=_EVALUATE)(values.recommend)
 app.command(rich_help_panel=_EVALUATE)(values.sweep)
 app.command(rich_help_panel=_EVALUATE)(gallery.gallery)
+app.command(rich_help_panel=_EVALUATE)(attack.attack)
 app.command(rich_help_panel=_REPORTS)(reports.show)
 app.command(rich_help_panel=_REPORTS)(reports.runs)
 app.command(rich_help_panel=_REPORTS)(reports.verify)

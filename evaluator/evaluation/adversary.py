@@ -10,7 +10,7 @@ from evaluator.arena.adversary import Assault, Attack, Scene, assail
 from evaluator.chain.simulation import SimulatedCall
 from evaluator.errors import ChainError, ProtocolError
 from evaluator.evaluation.market_trial import MarketTrial
-from evaluator.evaluation.measurement import Measurement, venues_of
+from evaluator.evaluation.measurement import Measurement, Reading, venues_of
 from evaluator.evaluation.request import EvaluationRequest, Progress
 from evaluator.evaluation.state import State
 from evaluator.governance.trace import ExecutionTrace
@@ -75,7 +75,7 @@ def attack_markets(
         progress.stage("attack", f"sequences of moves on {trial.section.name}")
         try:
             assault = assail(
-                scene_of(state, measurement, trial),
+                scene_of_reading(state, measurement, trial.reading),
                 seed=request.seed,
                 budget=budget,
                 capital=policy.adversary.capital_usd,
@@ -101,9 +101,9 @@ def budget_of(request: EvaluationRequest, policy: Policy) -> int:
     return policy.adversary.sequences if asked is None else asked
 
 
-def scene_of(state: State, measurement: Measurement, trial: MarketTrial) -> Scene:
-    """The market of a trial on both sides of the execution, with its surroundings."""
-    reading, sandbox = trial.reading, state.sandbox
+def scene_of_reading(state: State, measurement: Measurement, reading: Reading) -> Scene:
+    """A market on both sides of the execution, with its surroundings."""
+    sandbox = state.sandbox
     if reading.after is None:
         raise ValueError("a market that was not read after execution cannot be attacked")
     lenders = [r.root for r in measurement.readings if r.before.family is Family.AAVE_V3]

@@ -154,6 +154,19 @@ def assail(
     )
 
 
+def repeat(scene: Scene, sequence: Moves, *, with_loan: bool) -> tuple[Confirmation, bool]:
+    """Make one sequence again with mined transactions, undone afterwards.
+
+    Returns what it came to and whether flash loans paid for it: `with_loan` asks for
+    them, and where nobody lends, the money is brought. Raises the ProtocolError and
+    ChainError trees.
+    """
+    ground = open_ground(scene.sandbox, scene.after, venues=scene.venues, today=scene.before)
+    stage = Stage(ground, sound(ground, scene.probes).leaves)
+    loan = find_loan(stage, sequence, scene.lenders) if with_loan else None
+    return _confirmed(scene, stage, sequence, loan), loan is not None
+
+
 def _distinct(finds: Sequence[Find]) -> list[Find]:
     """Leave out what was bred from a find and costs no more than a little beyond it."""
     kept: list[Find] = []
@@ -198,7 +211,7 @@ def _compared(
     if today is not None:
         before = _best_of(today, sequence, seed=seed, budget=budget, capital=capital)
         if today.ground.execution:
-            inside = _executing(today, sequence)
+            inside = _executing(today, stage.ground, sequence)
     confirmation = _confirmed(scene, stage, sequence, None)
     loan = find_loan(stage, sequence, scene.lenders)
     if loan is not None:
@@ -230,11 +243,20 @@ def _best_of(stage: Stage, sequence: Moves, *, seed: int, budget: int, capital: 
     return max(made, key=lambda o: o.harm, default=FAILED)
 
 
-def _executing(today: Stage, sequence: Moves) -> Outcome | None:
+def _executing(today: Stage, after: Ground, sequence: Moves) -> Outcome | None:
     """The sequence on the state before, with the execution as its first move."""
     at = next((i for i, m in enumerate(sequence.moves) if m.kind is not Kind.SHOCK), 0)
     moves = (*sequence.moves[:at], Move(kind=Kind.EXECUTE), *sequence.moves[at:])
-    outcome = today.try_out(replace(sequence, moves=moves))
+    # What is attacked is the market as the execution leaves it, with what it lists.
+    ground = replace(
+        today.ground,
+        market=after.market,
+        lending=after.lending,
+        tokens=after.tokens,
+        encoded={},
+        views={},
+    )
+    outcome = Stage(ground, today.leaves).try_out(replace(sequence, moves=moves))
     return outcome if outcome.made else None
 
 
