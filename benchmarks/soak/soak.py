@@ -101,7 +101,8 @@ class Soak:
         )  # fmt: skip
         self.discord = DiscordService(TOKEN)
         self.reorganisations = self.kills = self.created = 0
-        self.memory: list[list[int]] = []  # bytes, sampled; one list for each life of the bot
+        # Samples of (seconds, resident bytes, proposals so far); a list for each life of the bot.
+        self.memory: list[list[tuple[float, int, int]]] = []
 
     async def start_bot(self) -> asyncio.subprocess.Process:
         path = f"{ROOT}:{HERE}"
@@ -149,12 +150,18 @@ class Soak:
         )  # fmt: skip
         return topics, shown
 
+    def sample(self, pid: int) -> None:
+        """Note the bot's memory, at most once a second."""
+        life, now = self.memory[-1], time.monotonic()
+        if not life or now - life[-1][0] >= 1.0:
+            life.append((now, resident(pid), self.created))
+
     def done(self) -> bool:
         """Tell whether every proposal is published at both places."""
         return all(len(found) >= self.created for found in self.posts())
 
 
-async def soak(proposals: int, kills: int, seed: int, patience: float) -> int:
+async def soak(proposals: int, kills: int, seed: int, patience: float, pace: float) -> int:
     """Run and print; return the exit code."""
     with tempfile.TemporaryDirectory(prefix="seatrial-soak-") as name:
         run = Soak(Path(name), seed)
@@ -180,8 +187,8 @@ async def soak(proposals: int, kills: int, seed: int, patience: float) -> int:
                 if run.created < proposals:
                     run.chain_moves()
                 run.discord_fails()
-                await asyncio.sleep(run.chance.uniform(0.1, 0.8))
-                run.memory[-1].append(resident(process.pid))
+                await asyncio.sleep(run.chance.uniform(0.2, 1.8) * pace)
+                run.sample(process.pid)
                 if run.kills < kills and time.monotonic() > kill_at:
                     process.kill()
                     await process.wait()
@@ -191,7 +198,7 @@ async def soak(proposals: int, kills: int, seed: int, patience: float) -> int:
             forum.weather, run.discord.faults = CALM, []
             deadline = time.monotonic() + patience
             while not run.done() and time.monotonic() < deadline:
-                run.memory[-1].append(resident(process.pid))
+                run.sample(process.pid)
                 await asyncio.sleep(0.2)
             process.send_signal(signal.SIGTERM)
             code = await asyncio.wait_for(process.wait(), 60)
@@ -204,15 +211,19 @@ async def soak(proposals: int, kills: int, seed: int, patience: float) -> int:
     lost = 2 * run.created - len(topics) - len(shown)
     doubled = sum(n - 1 for n in [*topics.values(), *shown.values()])
     life = max(run.memory, key=len)
-    steady = [size for size in life if size][len(life) // 2 :]
+    life = [one for one in life if one[1]]
     print(f"proposals {run.created}, reorganisations {run.reorganisations}, kills {run.kills}, "
           f"{time.monotonic() - began:.0f} s")  # fmt: skip
     print(f"deliveries: {dict(sorted(outcomes.items()))}; refused: {len(refused)}")
     print(f"lost {lost}, doubled {doubled}; last bot ended with {code}")
-    if len(steady) >= 2:
-        grown = (steady[-1] - steady[0]) / 2**20
-        print(f"memory: {steady[-1] / 2**20:.0f} MiB resident, {grown:+.1f} MiB over "
-              f"{len(steady)} samples, the later half of the longest life")  # fmt: skip
+    if len(life) >= 10:
+        print("memory of the longest life, seconds: MiB resident (proposals so far)")
+        for one in life[:: max(1, len(life) // 10)] + life[-1:]:
+            print(f"  {one[0] - life[0][0]:6.0f}: {one[1] / 2**20:6.1f} ({one[2]})")
+        later = life[len(life) // 2 :]
+        grown, made = (later[-1][n] - later[0][n] for n in (1, 2))
+        print(f"its later half: {grown / 2**20:+.1f} MiB over {later[-1][0] - later[0][0]:.0f} s "
+              f"and {made} proposals")  # fmt: skip
     return 0 if lost == doubled == code == 0 else 1
 
 
@@ -222,10 +233,17 @@ def main() -> int:
     parser.add_argument("--proposals", type=int, default=200)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--pace", type=float, default=0.45, help="mean seconds between proposals")
     parser.add_argument("--patience", type=float, default=900.0, help="seconds to end the backlog")
     arguments = parser.parse_args()
     return asyncio.run(
-        soak(arguments.proposals, arguments.kills, arguments.seed, arguments.patience)
+        soak(
+            arguments.proposals,
+            arguments.kills,
+            arguments.seed,
+            arguments.patience,
+            arguments.pace,
+        )
     )
 
 
