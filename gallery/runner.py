@@ -14,6 +14,7 @@ from evaluator.chain.sandbox import Sandbox
 from evaluator.errors import ConfigurationError, SeatrialError
 from evaluator.evaluation import Evaluation, EvaluationRequest, evaluate
 from evaluator.evaluation.request import Progress, Silence
+from evaluator.report.model import AttackRow
 from gallery.case import Case, Harm
 from gallery.score import Outcome, score
 from gallery.stage import Stage
@@ -33,9 +34,10 @@ class Result:
     seen: tuple[Harm, ...]  # kinds of harm for which the verdict is FAIL
     because: str  # the sentence that decided; may hold hostile text
     seconds: float  # set-up and evaluation
-    capital_usd: float | None  # least capital of the attack found, None: no attack found
-    atomic: bool | None  # whether the attack is one transaction, None: no attack found
-    loss_usd: float | None  # what the protocol loses to it, USD, None: no attack found
+    attack: str  # the costliest attack found, a sentence, "" if none was found
+    capital_usd: float | None  # least capital it takes, None: no attack, or not known
+    atomic: bool | None  # whether it is one transaction, None: no attack
+    loss_usd: float | None  # what the protocol and its users lose to it, USD, None: no attack
 
 
 @contextmanager
@@ -105,6 +107,11 @@ def _one(case: Case, base: EmbeddedChain, *, paths: int, seed: int, progress: Pr
         error.add_note(f"while running the case {case.name}")
         raise
     scored = score(case, evaluation.verdict)
+    attack = worst_attack(evaluation)
+    section = evaluation.report.adversary
+    # The worst may be no sequence of moves, such as a squeeze over hours.
+    told = section is not None and section.confirmed and section.loss_usd > 0.0
+    lost = section.loss_usd if section is not None and told else None
     return Result(
         case=case.name,
         title=case.title,
@@ -114,10 +121,24 @@ def _one(case: Case, base: EmbeddedChain, *, paths: int, seed: int, progress: Pr
         seen=scored.seen,
         because=scored.because,
         seconds=time.monotonic() - began,
-        capital_usd=None,
-        atomic=None,
-        loss_usd=None,
+        attack=section.what if section is not None and told else "",
+        capital_usd=None if attack is None else attack.capital_usd,
+        atomic=attack.atomic if attack is not None else False if told else None,
+        loss_usd=lost if attack is None else max(_lost(attack), lost or 0.0),
     )
+
+
+def worst_attack(evaluation: Evaluation) -> AttackRow | None:
+    """Return the costliest confirmed attack that is not open today."""
+    section = evaluation.report.adversary
+    if section is None:
+        return None
+    new = [a for a in section.attacks if a.confirmed and not a.open_today]
+    return max(new, key=_lost, default=None)
+
+
+def _lost(attack: AttackRow) -> float:
+    return attack.protocol_loss_usd + attack.user_harm_usd
 
 
 class _Within:
