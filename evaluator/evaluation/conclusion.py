@@ -19,6 +19,7 @@ from evaluator.evaluation.market_trial import MarketTrial, try_market
 from evaluator.evaluation.measurement import Measurement
 from evaluator.evaluation.payments import payments_of
 from evaluator.evaluation.request import EvaluationRequest, Progress
+from evaluator.evaluation.squeezing import NOT_SQUEEZED, try_squeezes
 from evaluator.evaluation.state import State
 from evaluator.evaluation.statics import static_findings
 from evaluator.evaluation.stressing import Flag
@@ -70,6 +71,17 @@ def conclude(
         for reading in measurement.readings
     )
     adversary = attack_markets(state, measurement, trials, request, policy, progress)
+    squeezed = (
+        NOT_SQUEEZED
+        if adversary is None
+        else try_squeezes(
+            state.sandbox,
+            measurement,
+            [t.section.name for t in trials],
+            battery,
+            capital=policy.adversary.capital_usd,
+        )
+    )
     still = all(t.evidence.unchanged for t in trials)
     progress.stage("verdict", f"policy {policy.name}")
     strange = unmodelled(
@@ -96,8 +108,15 @@ def conclude(
         *(() if text is None else text.findings),
         *static_findings(state.sandbox, measurement),
         *adversary_findings(adversary),
+        *squeezed.findings(),
     )
-    evidence = _evidence(measurement, trials, strange, findings, adversary_evidence(adversary))
+    evidence = _evidence(
+        measurement,
+        trials,
+        strange,
+        findings,
+        squeezed.beside(adversary_evidence(adversary)),
+    )
     verdict = judge(policy, evidence)
     manifest = manifest_of(
         state, governor, measurement, trials, request, battery, policy, verdict, adversary
@@ -111,7 +130,7 @@ def conclude(
         verdict,
         manifest,
         battery,
-        adversary_section(adversary, policy.adversary.capital_usd),
+        squeezed.told(adversary_section(adversary, policy.adversary.capital_usd)),
     )
     return Evaluation(
         request=request,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from evaluator.arena.squeeze import Squeeze, squeezes
 from evaluator.arena.squeeze_replay import SqueezeReplay, replay_squeeze
@@ -11,11 +11,11 @@ from evaluator.chain.sandbox import Sandbox
 from evaluator.errors import ChainError, ProtocolError
 from evaluator.evaluation.measurement import Measurement
 from evaluator.market import Market
+from evaluator.report.model import AdversarySection
 from evaluator.stress.battery import Battery
 from evaluator.verdict.evidence import AdversaryEvidence
 from evaluator.verdict.finding import Finding, FindingKind, Severity
 
-CAPITAL = 100e6  # USD an adversary brings
 _REPLAYED = 2  # squeezes of one market that are repeated on the contracts
 
 
@@ -50,6 +50,23 @@ class Squeezed:
         """Every squeeze as a finding."""
         return tuple(_finding(s) for s in self.squeezes)
 
+    def told(self, section: AdversarySection | None) -> AdversarySection | None:
+        """Return a report's section with the worst squeeze in place of a lesser attack."""
+        worst = self.worst
+        if section is None:
+            return None
+        counted = section.model_copy(update={"sequences": section.sequences + self.tried})
+        if worst is None or max(section.gain_usd, section.loss_usd) >= worst.squeeze.loss_usd:
+            return counted
+        return counted.model_copy(
+            update={
+                "gain_usd": worst.squeeze.gain_usd,
+                "loss_usd": worst.squeeze.loss_usd,
+                "what": worst.squeeze.words,
+                "confirmed": True,
+            }
+        )
+
     def beside(self, search: AdversaryEvidence | None) -> AdversaryEvidence | None:
         """Return the larger of another search's best and the worst squeeze, counted together.
 
@@ -58,7 +75,9 @@ class Squeezed:
         """
         worst = self.worst
         if worst is None:
-            return search
+            return (
+                None if search is None else replace(search, sequences=search.sequences + self.tried)
+            )
         mine = AdversaryEvidence(
             sequences=self.tried + (0 if search is None else search.sequences),
             gain_usd=worst.squeeze.gain_usd,
@@ -68,7 +87,10 @@ class Squeezed:
         )
         if search is None or max(search.gain_usd, search.loss_usd) < mine.loss_usd:
             return mine
-        return search
+        return replace(search, sequences=mine.sequences)
+
+
+NOT_SQUEEZED = Squeezed(tried=0, squeezes=())
 
 
 def try_squeezes(
@@ -77,7 +99,7 @@ def try_squeezes(
     names: Sequence[str],
     battery: Battery,
     *,
-    capital: float = CAPITAL,
+    capital: float,
 ) -> Squeezed:
     """Squeeze every market that a proposal opened further; the sandbox stays as it is.
 
