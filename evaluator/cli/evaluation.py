@@ -143,6 +143,16 @@ def evaluate(
             show_default=False,
         ),
     ] = None,
+    most_paths: Annotated[
+        int | None,
+        typer.Option(
+            "--most-paths",
+            min=1,
+            max=_MOST_PATHS,
+            help="Paths to go on to while more may settle the verdict; ten times --paths "
+            "unless given.",
+        ),
+    ] = None,
     full: Annotated[
         bool,
         typer.Option(
@@ -183,6 +193,7 @@ def evaluate(
         policy=policy,
         scenario=scenario,
         scheduler=scheduler,
+        most_paths=most_paths,
         full=full,
         attack_sequences=attack_sequences,
         out=out,
@@ -245,6 +256,7 @@ def request_of(
         urls=urls,
         block=manifest.block if urls else "latest",
         paths=manifest.paths,
+        most_paths=manifest.paths if manifest.most_paths is None else manifest.most_paths,
         seed=manifest.seed,
         policy=policy,
         scenario=manifest.scenario,

@@ -96,6 +96,7 @@ def manifest_of(
         embedded=state.embedded,
         seed=request.seed,
         paths=request.paths,
+        most_paths=request.path_limit,
         scenario=request.scenario,
         full=request.full,
         battery=settings_of(battery),

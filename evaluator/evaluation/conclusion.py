@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from evaluator.evaluation.adversary import (
     adversary_evidence,
@@ -15,7 +15,7 @@ from evaluator.evaluation.composition import known_addresses, manifest_of, repor
 from evaluator.evaluation.coverage import unmodelled
 from evaluator.evaluation.description import held_against_execution
 from evaluator.evaluation.loading import Loading
-from evaluator.evaluation.market_trial import MarketTrial, try_market
+from evaluator.evaluation.market_trial import MarketTrial, go_on, try_market
 from evaluator.evaluation.measurement import Measurement
 from evaluator.evaluation.payments import payments_of
 from evaluator.evaluation.request import EvaluationRequest, Progress
@@ -118,6 +118,11 @@ def conclude(
         squeezed.beside(adversary_evidence(adversary)),
     )
     verdict = judge(policy, evidence)
+    while (paths := _more(verdict, trials, battery.paths, request)) is not None:
+        battery = replace(battery, paths=paths)
+        trials = tuple(go_on(t, paths, request, progress, cancelled) for t in trials)
+        evidence = replace(evidence, markets=tuple(t.evidence for t in trials))
+        verdict = judge(policy, evidence)
     manifest = manifest_of(
         state, governor, measurement, trials, request, battery, policy, verdict, adversary
     )
@@ -140,6 +145,18 @@ def conclude(
         report=report,
         manifest=manifest,
     )
+
+
+def _more(
+    verdict: Verdict, trials: Sequence[MarketTrial], paths: int, request: EvaluationRequest
+) -> int | None:
+    """Return on how many paths to go on; None where that settles nothing or is too many."""
+    stressed = [t.stressed for t in trials if t.stressed is not None]
+    if not verdict.more_paths_help or not stressed or paths >= request.path_limit:
+        return None
+    if not all(s.pair.complete for s in stressed):
+        return None
+    return min(2 * paths, request.path_limit)
 
 
 def _evidence(

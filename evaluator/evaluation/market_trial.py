@@ -21,7 +21,7 @@ from evaluator.evaluation.market_sections import (
     usd,
 )
 from evaluator.evaluation.measurement import Measurement, Reading
-from evaluator.evaluation.odds import loss_exceedance
+from evaluator.evaluation.odds import MeasuredOdds, loss_exceedance
 from evaluator.evaluation.request import EvaluationRequest, Progress
 from evaluator.evaluation.safe_values import BesideSearch
 from evaluator.evaluation.state import State
@@ -29,6 +29,7 @@ from evaluator.evaluation.stressing import Flag, Stressed, stress
 from evaluator.evaluation.studies import Studies, asset_odds, fan_of, passage_rows, studies
 from evaluator.report.odds import Fan, MarketSection
 from evaluator.stress.battery import Battery
+from evaluator.stress.trial import extend
 from evaluator.verdict.evidence import MarketEvidence, SafeValueEvidence
 
 
@@ -94,7 +95,7 @@ def try_market(
         progress=progress,
         cancelled=cancelled,
     )
-    odds, calibration = stressed.odds, stressed.calibration
+    calibration = stressed.calibration
     safe: tuple[SafeValueEvidence, ...] | None = None
     fan: Fan | None = None
     deeper: Studies | None = None
@@ -129,11 +130,7 @@ def try_market(
         section=section.model_copy(
             update={
                 "hurt": hurt,
-                "odds": odds.rows(stressed.battery),
-                "assets": asset_odds(stressed),
-                "first_passage": passage_rows(stressed),
-                "survival": odds.survival(),
-                "loss_exceedance": loss_exceedance(stressed.pair, stressed.battery),
+                **_of_paths(stressed),
                 "fan": fan,
                 "scenarios": stressed.scenarios or None,
                 "liquidation_maps": liquidation_maps(before, after),
@@ -149,11 +146,59 @@ def try_market(
             evidence,
             liquidatable_debt_usd=hurt.debt_usd,
             liquidatable_users=hurt.users,
-            odds=odds.evidence(),
+            odds=stressed.odds.evidence(),
             calibrations=calibration_evidence(calibration, after),
             conformance_error=conformance.largest_error,
             broken_actions=reading.broken,
             safe_values=safe,
         ),
         stressed=stressed,
+    )
+
+
+def _of_paths(stressed: Stressed) -> dict[str, object]:
+    """Fields of the report's section that more paths make sharper."""
+    return {
+        "odds": stressed.odds.rows(stressed.battery),
+        "assets": asset_odds(stressed),
+        "first_passage": passage_rows(stressed),
+        "survival": stressed.odds.survival(),
+        "loss_exceedance": loss_exceedance(stressed.pair, stressed.battery),
+    }
+
+
+def go_on(
+    trial: MarketTrial,
+    paths: int,
+    request: EvaluationRequest,
+    progress: Progress,
+    cancelled: Flag | None,
+) -> MarketTrial:
+    """Run the battery on up to `paths` paths and replace what rests on their number.
+
+    Scenarios, replayed paths and safe values keep their own samples, which they state.
+    """
+    stressed = trial.stressed
+    if stressed is None:
+        return trial
+    battery = replace(stressed.battery, paths=paths)
+    progress.stage(
+        "more paths",
+        f"up to {paths:,} on {trial.section.name}: the intervals are too wide for a verdict",
+    )
+    pair = extend(
+        stressed.pair,
+        *stressed.markets,
+        process=stressed.process,
+        battery=battery,
+        progress=progress.advance,
+        cancelled=cancelled,
+        scheduler=request.scheduler,
+    )
+    longer = replace(stressed, battery=battery, pair=pair, odds=MeasuredOdds.of(pair, battery))
+    return replace(
+        trial,
+        section=trial.section.model_copy(update=_of_paths(longer)),
+        evidence=replace(trial.evidence, odds=longer.odds.evidence()),
+        stressed=longer,
     )

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Protocol
 
 DEFAULT_PATHS = 10_000
+# Ten times the paths make an interval three times narrower.
+_MORE = 10
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,6 +25,7 @@ class EvaluationRequest:
     urls: tuple[str, ...] = field(default=(), repr=False)  # JSON-RPC endpoints, may hold keys
     block: int | str = "latest"  # number or tag, pinned to a number and hash at once
     paths: int = DEFAULT_PATHS  # price paths of the battery
+    most_paths: int | None = None  # gone on to where more settle the verdict; None: ten times
     seed: int = 0  # of every random stream; 0 is a seed
     policy: Path | None = None  # policy.toml, None for the default policy
     scenario: str | None = None  # name of a scenario, None for the calibrated process
@@ -30,6 +33,12 @@ class EvaluationRequest:
     attack_sequences: int | None = None  # tried on each market; None: the policy's, 0: none
     scheduler: str | None = None  # address of a Dask scheduler, None for threads of this machine
     out: Path = Path("seatrial-report")  # folder the report's files are written to
+
+    @property
+    def path_limit(self) -> int:
+        """Paths at which an undecided verdict is left undecided."""
+        limit = _MORE * self.paths if self.most_paths is None else self.most_paths
+        return max(limit, self.paths)
 
 
 class Progress(Protocol):

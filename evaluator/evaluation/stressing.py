@@ -40,6 +40,7 @@ class Stressed:
     """What the battery came to on one market."""
 
     battery: Battery  # as it was run, with the scenario's settings if one was asked for
+    markets: tuple[Market, Market]  # before and after, with the scenario's shocks if any
     process: PriceProcess  # the paths came from
     pair: OutcomePair  # outcomes on the same paths
     odds: MeasuredOdds  # metrics of the pair
@@ -113,6 +114,11 @@ def stress(
             pool.shutdown(cancel_futures=True)
     return Stressed(
         battery=settings,
+        markets=(
+            (before, after)
+            if asked is None
+            else (asked.apply_market(before), asked.apply_market(after))
+        ),
         process=process if asked is None else asked.apply(process, assets),
         pair=pair,
         odds=MeasuredOdds.of(pair, settings),

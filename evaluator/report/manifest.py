@@ -67,6 +67,7 @@ class Manifest(Part):
     embedded: bool  # the embedded chain (real bytecode, seeded state)
     seed: int  # of every random stream
     paths: int  # asked for
+    most_paths: int | None = None  # gone on to where more settle the verdict; None: not told
     scenario: Text | None  # laid over the process
     full: bool = False  # Greeks, sensitivity and reverse stress were asked for
     battery: dict[str, Scalar | tuple[Scalar, ...]]  # settings by name; infinity is "inf"

@@ -114,7 +114,7 @@ def _gather(
             results[block] = future.result()
             paths += job.count(block)
             if progress is not None:
-                progress(paths, job.battery.paths)
+                progress(paths, job.paths)
             if cancelled is not None and cancelled.is_set():
                 break
     except KeyboardInterrupt:

@@ -35,6 +35,7 @@ class Job:
     battery: Battery  # settings
     seed: int  # of the paths
     engine: Engine  # how they are run
+    first: int = 0  # number of the first path; those before it were run already
 
     def __post_init__(self) -> None:
         """Raise ConfigurationError when process and battery do not fit."""
@@ -44,12 +45,17 @@ class Job:
                 f"battery of {self.battery.step:g} s; make the process with the battery's step"
             )
 
+    @property
+    def paths(self) -> int:
+        """Number of paths to run."""
+        return self.battery.paths - self.first
+
     def __len__(self) -> int:
-        return -(-self.battery.paths // PATHS_PER_BLOCK)
+        return -(-self.paths // PATHS_PER_BLOCK)
 
     def count(self, block: int) -> int:
         """Return how many paths a block has."""
-        return min(PATHS_PER_BLOCK, self.battery.paths - block * PATHS_PER_BLOCK)
+        return min(PATHS_PER_BLOCK, self.paths - block * PATHS_PER_BLOCK)
 
     def models(self) -> tuple[PathModel, ...]:
         """Make every parameter set ready, once for all blocks."""
@@ -68,7 +74,7 @@ class Job:
         """Draw a block's paths once and simulate every parameter set on them."""
         count, steps = self.count(block), self.battery.steps
         relative = self.process.paths(
-            seed=self.seed, first=block * PATHS_PER_BLOCK, count=count, steps=steps
+            seed=self.seed, first=self.first + block * PATHS_PER_BLOCK, count=count, steps=steps
         )
         expected = (count, steps + 1, len(self.universe.assets))
         if relative.shape != expected:

@@ -76,7 +76,7 @@ def run_on_threads(
                     results[block] = future.result()
                     paths += job.count(block)
                     if progress is not None:
-                        progress(paths, job.battery.paths)
+                        progress(paths, job.paths)
                 if cancelled is not None and cancelled.is_set():
                     stop.set()
                 refill()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,7 @@ __all__ = [
     "Flag",
     "Progress",
     "available_cores",
+    "extend",
     "parameter_sets",
     "run",
     "simulate",
@@ -75,6 +77,56 @@ def run(
     )
 
 
+def extend(
+    pair: OutcomePair,
+    before: Market,
+    after: Market,
+    *,
+    process: PriceProcess,
+    battery: Battery,
+    workers: int | None = None,
+    progress: Progress | None = None,
+    cancelled: Flag | None = None,
+    scheduler: str | None = None,
+) -> OutcomePair:
+    """Go on with a complete pair up to `battery.paths` paths.
+
+    The result is, to the bit, that of `run` with as many paths. When stopped
+    early the pair that was given is returned, marked as not complete.
+    """
+    universe, existing, sets = parameter_sets(before, after)
+    try:
+        outcomes, complete = simulate(
+            sets,
+            universe=universe,
+            existing=existing,
+            process=process,
+            battery=battery,
+            seed=pair.seed,
+            workers=workers,
+            progress=progress,
+            cancelled=cancelled,
+            engine=engine_named("certificate"),
+            scheduler=scheduler,
+            first=len(pair.before),
+        )
+    except Cancelled:
+        return replace(pair, complete=False)
+    earlier = (pair.before, pair.after, pair.responding)
+    joined = [
+        Outcome.concatenate([old, new])
+        for old, new in zip(earlier, outcomes, strict=False)
+        if old is not None
+    ]
+    return OutcomePair(
+        before=joined[0],
+        after=joined[1],
+        responding=joined[2] if len(joined) > 2 else None,
+        seed=pair.seed,
+        complete=complete,
+    )
+
+
 def parameter_sets(
     before: Market, after: Market
 ) -> tuple[Universe, float, tuple[tuple[Market, NDArray[np.int64]], ...]]:
@@ -105,9 +157,11 @@ def simulate(
     progress: Progress | None = None,
     cancelled: Flag | None = None,
     scheduler: str | None = None,
+    first: int = 0,
 ) -> tuple[tuple[Outcome, ...], bool]:
     """Run any number of parameter sets, (market, its columns), on the same paths.
 
+    The paths are `first` to `battery.paths` less one; `extend` joins them to earlier ones.
     Returns an outcome per market and whether every path was run.
     """
     job = Job(
@@ -118,6 +172,7 @@ def simulate(
         battery=battery,
         seed=seed,
         engine=engine,
+        first=first,
     )
     if scheduler is None:
         done = run_on_threads(job, workers=workers, progress=progress, cancelled=cancelled)

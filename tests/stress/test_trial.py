@@ -9,7 +9,7 @@ import pytest
 from evaluator.errors import Cancelled, ConfigurationError
 from evaluator.stress.battery import Battery
 from evaluator.stress.metrics import compare
-from evaluator.stress.trial import PATHS_PER_BLOCK, run
+from evaluator.stress.trial import PATHS_PER_BLOCK, extend, run
 
 BATTERY = Battery(paths=3 * PATHS_PER_BLOCK + 7, horizon=24 * 3600.0, insolvency_threshold=100.0)
 
@@ -41,6 +41,21 @@ def test_a_path_is_the_same_alone_and_in_a_larger_sample(pair, process):
     long = run(*pair, process=process, battery=BATTERY, seed=3).before
     short = run(*pair, process=process, battery=replace(BATTERY, paths=5), seed=3).before
     np.testing.assert_array_equal(long.liquidated[:5], short.liquidated)
+
+
+def test_going_on_gives_the_digits_of_a_longer_run(pair, process):
+    short = run(*pair, process=process, battery=replace(BATTERY, paths=70), seed=3)
+    seen = []
+    longer = extend(
+        short, *pair, process=process, battery=BATTERY, progress=lambda d, n: seen.append((d, n))
+    )
+    assert longer.digest() == run(*pair, process=process, battery=BATTERY, seed=3).digest()
+    assert seen[-1] == (BATTERY.paths - 70, BATTERY.paths - 70)
+    stop = threading.Event()
+    stop.set()
+    stopped = extend(short, *pair, process=process, battery=BATTERY, cancelled=stop)
+    assert not stopped.complete
+    assert stopped.digest() == short.digest()
 
 
 def test_equal_markets_have_equal_outcomes_on_common_paths(pair, process):
