@@ -139,7 +139,7 @@ def adversary_sentence(report: ReportModel) -> str:
     a = report.adversary
     if a is None:
         return NOT_COMPUTED
-    budget = "" if a.budget_usd is None else f", budget {figures.money(a.budget_usd)} USD flash"
+    budget = "" if a.budget_usd is None else f", capital up to {figures.money(a.budget_usd)} USD"
     tried = f"{a.sequences:,} attack sequences on the fork{budget}"
     if a.gain_usd <= 0 and a.loss_usd <= 0:
         return f"{tried}: nothing that today's state does not allow as well"

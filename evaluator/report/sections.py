@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from evaluator.report.attack_section import attack_section
 from evaluator.report.market_sections import counted, market_sections
 from evaluator.report.model import ActionNode, ArgumentRow, ReportModel
 from evaluator.report.outline import (
@@ -319,6 +320,7 @@ def sections(report: ReportModel) -> tuple[Section, ...]:
         prefix = "" if k == 0 else f"market{k + 1}_"
         found += market_sections(market, prefix, f", {market.name}" if several else "")
     found += [
+        *attack_section(report),
         *_actions(report),
         *_execution(report),
         *_effects(report),

@@ -17,6 +17,8 @@ from evaluator.report.model import (
     AdversarySection,
     ArgumentRow,
     AssumptionRow,
+    AttackRow,
+    AttackTransactionRow,
     EventRow,
     ExecutionSection,
     ExecutionStepRow,
@@ -552,7 +554,44 @@ def caution():
             ),
         ),
         adversary=AdversarySection(
-            sequences=41_200, budget_usd=1e8, gain_usd=0, loss_usd=0, what="", confirmed=True
+            sequences=41_200,
+            budget_usd=1e8,
+            gain_usd=0,
+            loss_usd=0,
+            what="",
+            confirmed=True,
+            attacks=(
+                AttackRow(
+                    identifier="fedcba987654",
+                    market="Aave V3",
+                    pattern="push the pool that prices a collateral",
+                    moves=(
+                        "bring 3,200,000 USD of WETH",
+                        "sell 100% of the held WETH for CRV at 0x3e66",
+                        "supply 100% of the held CRV",
+                        "borrow 99.9% of the borrowable USDC",
+                    ),
+                    sequence='{"moves": [], "pattern": "push the pool that prices a collateral"}',
+                    protocol_loss_usd=2.1e6,
+                    user_harm_usd=0.0,
+                    frozen=(),
+                    capital_usd=3.2e6,
+                    profit_usd=1.9e6,
+                    atomic=True,
+                    paid_by="Uniswap V3 flash from 0xad17",
+                    loan_profit_usd=1.8e6,
+                    before_loss_usd=2.0e6,
+                    open_today=True,
+                    with_execution=True,
+                    confirmed=True,
+                    transactions=(
+                        AttackTransactionRow(
+                            what="sell, supply and borrow", sender=GOVERNOR, to=POOL, gas_used=1
+                        ),
+                    ),
+                ),
+            ),
+            notes=("prices of GHO were not moved by the outside market",),
         ),
         text_against_payload=(
             TextRow(
