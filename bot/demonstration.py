@@ -16,8 +16,9 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from bot.doubles.discord_interactions import Interaction
 from bot.doubles.discord_payloads import CHANNEL_ID, ROLE_ID
-from bot.doubles.discord_service import DiscordService, Interaction
+from bot.doubles.discord_service import DiscordService
 from bot.doubles.discourse_forum import Forum
 from bot.doubles.discourse_service import DiscourseDouble
 from bot.errors import SeatrialError

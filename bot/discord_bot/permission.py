@@ -2,10 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
+
+import discord
 
 from bot.jobs import USER
 from bot.settings import DiscordGuildSettings, DiscordSettings
+
+# What the bot needs in a channel it posts to.
+NEEDED = ("view_channel", "send_messages", "embed_links", "attach_files", "read_message_history",
+          "create_public_threads", "send_messages_in_threads")  # fmt: skip
+
+
+def missing_permissions(permissions: discord.Permissions) -> list[str]:
+    """Return what the bot needs in a channel and does not have, in words."""
+    return [name.replace("_", " ") for name in NEEDED if not getattr(permissions, name)]
+
+
+def permissions_in(
+    channel: Mapping[str, Any], guild: Mapping[str, Any], member: Mapping[str, Any]
+) -> discord.Permissions:
+    """Return a member's permissions in a channel, from the objects of Discord's API.
+
+    In the order that Discord documents: the roles together, then the channel's
+    overwrites for everyone, for the roles together, and for the member.
+    """
+    roles = {str(role["id"]): int(role["permissions"]) for role in guild["roles"]}
+    own = {str(guild["id"]), *map(str, member["roles"])}
+    value = 0
+    for role, allowed in roles.items():
+        value |= allowed if role in own else 0
+    if discord.Permissions(value).administrator or str(guild["owner_id"]) == member["user"]["id"]:
+        return discord.Permissions.all()
+    everyone = str(guild["id"])
+    for group in ({everyone}, own - {everyone}, {str(member["user"]["id"])}):
+        allow = deny = 0
+        for overwrite in channel.get("permission_overwrites") or ():
+            if str(overwrite["id"]) in group:
+                allow |= int(overwrite["allow"])
+                deny |= int(overwrite["deny"])
+        value = value & ~deny | allow
+    return discord.Permissions(value)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

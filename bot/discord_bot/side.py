@@ -15,10 +15,12 @@ from bot.courier import Target
 from bot.deck import Deck, Finding, Hold
 from bot.discord_bot.client import SeatrialClient, use_service
 from bot.discord_bot.desk import Desk
+from bot.discord_bot.permission import missing_permissions, permissions_in
 from bot.discord_bot.publishing.target import DiscordTarget
 from bot.discord_bot.publishing.voice import DiscordVoice
 from bot.discord_bot.simulate.buttons import result_view
 from bot.discord_bot.subscriptions.store import SubscriptionStore
+from bot.discord_bot.words import plain
 from bot.errors import ConfigurationError
 from bot.posts import Voice
 from evaluator import scenario_names
@@ -109,28 +111,37 @@ class DiscordSide:
     async def check(self) -> Sequence[Finding]:
         """Look whether the token works and every subscribed channel can be posted to."""
         what = "Discord"
+        http = self.client.http
         try:
-            await self.client.http.static_login(self._settings.token.get_secret_value())
+            user = await http.static_login(self._settings.token.get_secret_value())
         except discord.LoginFailure:
             return [Finding(what=what, fault="the token is refused")]
         except (discord.DiscordException, aiohttp.ClientError, OSError) as error:
             return [Finding(what=what, fault=f"no answer: {type(error).__name__}")]
-        findings = [Finding(what=what)]
+        findings = [Finding(what=what, note=f"logged in as {plain(user['username'], 40)}")]
+        channels = {one.channel: one.guild for one in self._subscriptions.all()}
+        if not channels:
+            findings.append(Finding(what="Discord channels", note="none is subscribed yet"))
         try:
-            for channel in sorted({one.channel for one in self._subscriptions.all()}):
-                findings.append(await self._check_channel(channel))
+            for channel, guild in sorted(channels.items()):
+                findings.append(await self._check_channel(channel, guild, int(user["id"])))
         finally:
-            await self.client.http.close()
+            await http.close()
         return findings
 
-    async def _check_channel(self, channel: int) -> Finding:
-        what = f"Discord channel {channel}"
+    async def _check_channel(self, channel: int, guild: int, user: int) -> Finding:
+        what, http = f"Discord channel {channel}", self.client.http
         try:
-            await self.client.http.get_channel(channel)
+            found = await http.get_channel(channel)
+            server = await http.get_guild(guild, with_counts=False)
+            member = await http.get_member(guild, user)
         except discord.NotFound:
             return Finding(what=what, fault="there is no such channel: /unsubscribe it")
         except discord.Forbidden:
             return Finding(what=what, fault="the bot cannot see it: missing permission")
         except (discord.DiscordException, aiohttp.ClientError, OSError) as error:
             return Finding(what=what, fault=f"no answer: {type(error).__name__}")
+        lacking = missing_permissions(permissions_in(found, server, member))
+        if lacking:
+            return Finding(what=what, fault=f"missing permissions: {', '.join(lacking)}")
         return Finding(what=what)

@@ -13,6 +13,8 @@ CHANNEL_ID = "700000000000000001"
 USER_ID = "600000000000000001"
 ROLE_ID = "500000000000000001"
 ALL_PERMISSIONS = str((1 << 50) - 1)
+# Without "administrator", which would see past what a channel forbids.
+EVERYONE_PERMISSIONS = str((1 << 50) - 1 & ~(1 << 3))
 ATTACHMENT_SIZE = 10 * 1024 * 1024
 JOINED = "2024-01-01T00:00:00+00:00"
 
@@ -108,7 +110,7 @@ def guild(channels: list[Json]) -> Json:
         "color": 0,
         "hoist": False,
         "position": 0,
-        "permissions": ALL_PERMISSIONS,
+        "permissions": EVERYONE_PERMISSIONS,
         "managed": False,
         "mentionable": False,
         "flags": 0,

@@ -10,7 +10,7 @@ from discord.ext import commands
 
 from bot.discord_bot.answering import asker_of, choices_of
 from bot.discord_bot.desk import Refusal
-from bot.discord_bot.permission import refusal_to_subscribe
+from bot.discord_bot.permission import missing_permissions, refusal_to_subscribe
 from bot.discord_bot.subscriptions.store import Severity
 from bot.discord_bot.words import basis, spoken
 
@@ -19,13 +19,6 @@ if TYPE_CHECKING:
 
 Suggestions = list[app_commands.Choice[str]]
 Interaction = discord.Interaction[Any]
-NEEDED = ("view_channel", "send_messages", "embed_links", "attach_files", "read_message_history",
-          "create_public_threads", "send_messages_in_threads")  # fmt: skip
-
-
-def missing_permissions(permissions: discord.Permissions) -> list[str]:
-    """Return what the bot needs in a channel and does not have, in words."""
-    return [name.replace("_", " ") for name in NEEDED if not getattr(permissions, name)]
 
 
 class SubscriptionsCog(commands.Cog):

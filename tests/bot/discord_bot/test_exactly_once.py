@@ -19,7 +19,7 @@ from killing import kill, kill_among_requests
 
 from bot.database import open_database, rows, scalar
 from bot.discord_bot.subscriptions.store import Severity, SubscriptionStore
-from bot.doubles import discord_service
+from bot.doubles import discord_channels
 from bot.doubles.discord_payloads import CHANNEL_ID, GUILD_ID, ROLE_ID
 from bot.doubles.discord_service import DiscordService, Fault
 from bot.evaluation import EvaluationOrder, JobKind
@@ -76,7 +76,7 @@ def _left(path: Path) -> tuple[int, int]:
 async def test_no_message_is_lost_and_none_is_doubled(
     tmp_path: Path, reports: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(discord_service, "NONCE_SECONDS", 0.0)
+    monkeypatch.setattr(discord_channels, "NONCE_SECONDS", 0.0)
     path = tmp_path / "bot.db"
     _fill(path)
     service = DiscordService(TOKEN)

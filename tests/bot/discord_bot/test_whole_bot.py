@@ -218,12 +218,12 @@ async def test_from_a_subscription_to_a_thread_and_from_a_command_to_a_verdict(
         assert service.gateway.identified == 1
 
         # The interaction's token dies while it runs; the same message gets the verdict.
-        service._token_lifetime = 0.0
+        service.interactions.token_lifetime = 0.0
         last = str(again.message_id)
         await service.wait_until(lambda: bool(service.messages[last]["embeds"]), timeout=30)
         refused = [s for m, p, s in service.requests if m == "PATCH" and "/webhooks/" in p]
         assert 401 in refused
-        service._token_lifetime = 900.0
+        service.interactions.token_lifetime = 900.0
 
         # Cancelling is for whoever asked; a draft that cannot be made is told in a sentence.
         third = await service.command("simulate", {"proposal": chosen, "seed": 8, "paths": 1200})
