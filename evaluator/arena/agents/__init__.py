@@ -2,6 +2,7 @@
 
 from evaluator.arena.agents.agent import Agent, Report, Transaction, View, agent_by_name
 from evaluator.arena.agents.arena import ArenaRun, Sequencing, run_arena
+from evaluator.arena.agents.bundled import run_bundled
 
 __all__ = [
     "Agent",
@@ -12,4 +13,5 @@ __all__ = [
     "View",
     "agent_by_name",
     "run_arena",
+    "run_bundled",
 ]

@@ -73,8 +73,8 @@ def run_arena(
             for k, agent in enumerate(agents):
                 mine = tuple(r for r in reports if r.agent == agent.name and r.block == block - 1)
                 view = View.of(sandbox, block=block, timestamp=at, reports=mine)
-                wanted += [(agent, t) for t in agent.act(view, _stream(seed, block, k))]
-            order = _ordered(wanted, sequencing, _stream(seed, block, len(agents)))
+                wanted += [(agent, t) for t in agent.act(view, stream(seed, block, k))]
+            order = in_order(wanted, sequencing, stream(seed, block, len(agents)))
             if not order:
                 sandbox.rpc.request("evm_setNextBlockTimestamp", [hex(at)])
                 sandbox.mine()
@@ -83,11 +83,12 @@ def run_arena(
     return ArenaRun(reports=tuple(reports))
 
 
-def _stream(seed: int, block: int, agent: int) -> np.random.Generator:
+def stream(seed: int, block: int, agent: int) -> np.random.Generator:
+    """Return the random numbers of one agent in one block."""
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_PURPOSE, block, agent)))
 
 
-def _ordered(
+def in_order(
     wanted: Sequence[tuple[Agent, Transaction]],
     sequencing: Sequencing,
     rng: np.random.Generator,
