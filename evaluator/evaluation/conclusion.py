@@ -13,7 +13,7 @@ from evaluator.evaluation.adversary import (
 )
 from evaluator.evaluation.composition import known_addresses, manifest_of, report_of
 from evaluator.evaluation.coverage import unmodelled
-from evaluator.evaluation.description import held_against_execution
+from evaluator.evaluation.description import held_against_execution, receipt_names
 from evaluator.evaluation.loading import Loading
 from evaluator.evaluation.market_trial import MarketTrial, go_on, try_market
 from evaluator.evaluation.measurement import Measurement
@@ -99,6 +99,7 @@ def conclude(
             measurement.readings,
             labels=labels,
             payments=payments_of(state.sandbox, trace, measurement.readings),
+            names=receipt_names(state.sandbox, measurement.readings),
         )
         if trace.succeeded
         else None

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
+from evaluator.chain.abi import Abi
+from evaluator.chain.sandbox import Sandbox
 from evaluator.evaluation.measurement import Reading
 from evaluator.governance.trace import CodeChangeKind, ExecutionTrace
 from evaluator.governance.unannounced import ChangeKind, unannounced_changes
+from evaluator.protocols.tokens import decode_text, printable
 from evaluator.report.model import TextRow
 from evaluator.verdict.text import (
     Agreement,
@@ -18,6 +21,7 @@ from evaluator.verdict.text import (
     compare_text,
 )
 
+_SYMBOL = Abi.parse(["function symbol() view returns (string)"]).encode("symbol")
 _RESULTS = {
     Agreement.AGREES: "agrees",
     Agreement.NAMED: "agrees",
@@ -33,10 +37,11 @@ def held_against_execution(
     *,
     labels: Mapping[str, str],
     payments: Sequence[Payment],
+    names: Mapping[str, Collection[str]],
 ) -> TextComparison:
     """Compare the description with parameters, control changes and payments.
 
-    `labels` names known addresses, lower-case.
+    `labels` names known addresses, lower-case; `names` further names of assets.
     """
     return compare_text(
         trace.proposal.description,
@@ -44,7 +49,26 @@ def held_against_execution(
         parameters=[p for r in readings for p in r.parameters_after],
         controls=control_changes(trace, labels),
         payments=payments,
+        names=names,
     )
+
+
+def receipt_names(sandbox: Sandbox, readings: Sequence[Reading]) -> dict[str, frozenset[str]]:
+    """Return the symbols of the tokens that stand for supplies, by symbol of their asset.
+
+    A proposal may say vETH or aEthWETH and mean the market of ETH or WETH.
+    """
+    found: dict[str, set[str]] = {}
+    for reading in readings:
+        market = reading.before if reading.after is None else reading.after
+        reserves = [r for r in market.reserves if r.receipt_token]
+        answers = sandbox.call_many([(r.receipt_token, _SYMBOL) for r in reserves])
+        for reserve, answer in zip(reserves, answers, strict=True):
+            name = printable(decode_text(answer)) if isinstance(answer, bytes) else ""
+            # Whoever deploys the token chooses its symbol; a common word would be in every text.
+            if any(c.isupper() for c in name) and not any(c.isspace() for c in name):
+                found.setdefault(reserve.asset.symbol, set()).add(name)
+    return {symbol: frozenset(names) for symbol, names in found.items()}
 
 
 def control_key(kind: ControlKind, contract: str, subject: str) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from evaluator.market import Unit
@@ -177,13 +177,20 @@ def _word(word: str) -> str:
     return rf"(?<![\w]){re.escape(word)}(?![\w])"
 
 
+# "Moves it from 80% to 74%" speaks of what the heading names.
+_IT = re.compile(r"\b(?:it|this|that)\b(?=.*\bto\b)")
+
+
 def _single(names: frozenset[str]) -> frozenset[str]:
     return names if len(names) == 1 else frozenset()
 
 
-def _symbol_pattern(symbol: str, known: set[str]) -> re.Pattern[str]:
-    """Match a symbol as it is written or in capitals: "link" and "dai" are words as well."""
-    words = {plain(symbol), plain(symbol).upper()}
+def _symbol_pattern(symbol: str, known: set[str], others: Collection[str] = ()) -> re.Pattern[str]:
+    """Match a symbol as it is written or in capitals: "link" and "dai" are words as well.
+
+    `others` are further names of the asset, matched as they are written.
+    """
+    words = {plain(symbol), plain(symbol).upper(), *(plain(x) for x in others if x not in known)}
     # People say ETH for WETH, unless the market has both.
     if symbol in ("WETH", "WBTC") and symbol[1:] not in known:
         words.add(symbol[1:])
@@ -191,11 +198,17 @@ def _symbol_pattern(symbol: str, known: set[str]) -> re.Pattern[str]:
 
 
 class Reader:
-    """Reads descriptions for given assets and labels."""
+    """Reads descriptions for given assets and labels; `names` are other names of assets."""
 
-    def __init__(self, symbols: Iterable[str], labels: Iterable[str]) -> None:
+    def __init__(
+        self,
+        symbols: Iterable[str],
+        labels: Iterable[str],
+        names: Mapping[str, Collection[str]] | None = None,
+    ) -> None:
         known = {x for x in symbols if x}
-        self._assets = {s: _symbol_pattern(s, known) for s in sorted(known)}
+        names = names or {}
+        self._assets = {s: _symbol_pattern(s, known, names.get(s, ())) for s in sorted(known)}
         keys = {label_key(x) for x in labels}
         self._labels = {
             k: re.compile("|".join(_word(w) for w in (*_SYNONYMS.get(k, ()), k)))
@@ -261,8 +274,9 @@ class Reader:
     ) -> Clause:
         lower = folded(text)
         assets, found = self.assets(plain(text)), numbers(lower)
-        # A topic lends its name to a value of an asset, not to any sentence under it.
-        labels = self.labels(lower) or (topic if assets and found else frozenset())
+        # A topic lends its name to a value of an asset, or of "it", not to any sentence under it.
+        meant = assets or (heading if _IT.search(lower) else frozenset())
+        labels = self.labels(lower) or (topic if meant and found else frozenset())
         return Clause(
             text=shown, lower=lower, assets=assets or heading, labels=labels, numbers=found
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -323,15 +323,17 @@ def compare_text(
     parameters: Sequence[Parameter] = (),
     controls: Sequence[ControlChange] = (),
     payments: Sequence[Payment] = (),
+    names: Mapping[str, Collection[str]] | None = None,
 ) -> TextComparison:
     """Compare a description with what was measured. Deterministic, no language model.
 
     `parameters` are all of them as they read after execution: with them,
-    values that the text announces and that were not set are found.
+    values that the text announces and that were not set are found. `names`
+    holds further names of assets by symbol, such as those of receipt tokens.
     """
     known = [*(c.asset for c in changes), *(p.asset for p in parameters)]
     labels = [*(c.label for c in changes), *(p.label for p in parameters)]
-    clauses = Reader(known, labels).clauses(description)
+    clauses = Reader(known, labels, names).clauses(description)
     lower = folded(description)
     said, findings, mentioned = _changes(changes, clauses)
     promised, broken = _unfulfilled(changes, parameters, clauses)

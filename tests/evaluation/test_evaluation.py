@@ -115,3 +115,10 @@ def test_another_seed_gives_other_paths_on_the_same_state(aave):
     )
     assert other.manifest.states == aave.manifest.states
     assert other.manifest.results != aave.manifest.results
+
+
+def test_a_market_may_be_named_by_its_receipt_token(compound):
+    said = [r.result for r in compound.report.text_against_payload]
+    assert "agrees" in said
+    assert "not mentioned" not in said
+    assert compound.report.parameters[0].mentioned

@@ -243,3 +243,15 @@ def test_hostile_length_is_bounded():
     result = compare_text(text, changes=(LT,))
     assert result.statements[0].agreement is Agreement.AGREES
     assert math.isfinite(len(result.statements))
+
+
+def test_the_symbol_of_the_receipt_token_names_its_asset():
+    cut = changed("collateral factor", 0.8, 0.74, asset="ETH")
+    text = "# Lower the collateral factor of vBNB\n\nMoves it from 80.0% to 74 %."
+    assert agreement(text, cut) is Agreement.NOT_MENTIONED
+    names = {"ETH": {"vBNB"}, "BNB": {"vETH"}}
+    assert agreement(text, cut, names=names) is Agreement.AGREES
+    assert agreement(text.replace("74", "70"), cut, names=names) is Agreement.CONTRADICTS
+    # Another asset's own symbol stays its own, whatever a receipt token calls itself.
+    other = parameter("collateral factor", 0.7, asset="vBNB")
+    assert agreement(text, cut, names=names, parameters=(other,)) is Agreement.NOT_MENTIONED
