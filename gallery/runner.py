@@ -19,7 +19,7 @@ from gallery.case import Case, Harm
 from gallery.score import Outcome, score
 from gallery.stage import Stage
 
-DEFAULT_PATHS = 2_000
+DEFAULT_PATHS = 500
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from gallery.case import Case
     from gallery.runner import Result
 
-_DEFAULT_PATHS = 2_000
+_DEFAULT_PATHS = 500
 _WIDTH = 120
 _STYLES = {"caught": "green", "clean": "green", "missed": "bold red", "false alarm": "bold red"}
 
@@ -64,9 +64,17 @@ def gallery(
         return 0
     began = time.monotonic()
     done: list[Result] = []
+    errors = Console(stderr=True)
+
+    def finished(result: Result) -> None:
+        done.append(result)
+        if not quiet:
+            style = _STYLES[result.outcome]
+            errors.print(Text.assemble(f"  {result.case}: ", (result.outcome.value, style)))
+
     try:
-        with TerminalProgress(Console(stderr=True), quiet=quiet) as progress:
-            run(cases, paths=paths, seed=seed, progress=progress, finished=done.append)
+        with TerminalProgress(errors, quiet=quiet) as progress:
+            run(cases, paths=paths, seed=seed, progress=progress, finished=finished)
     finally:
         # What is done is shown even if the rest was stopped.
         if done:

@@ -1,7 +1,8 @@
 """Changes of code and power that a proposal's description does not mention.
 
 A change counts as mentioned if the text holds an address that identifies it - who
-gains the power, what code runs - or names the contract or the role in words.
+gains the power, what code runs - or names the contract or the role in words. A sentence
+that gives a role to another address, or says that a role is not given, mentions nothing.
 Contracts that the execution itself creates are new, not changed, and do not count.
 """
 
@@ -23,6 +24,11 @@ from evaluator.governance.trace import (
 
 _UPGRADE_WORDS = r"upgrad\w*|implementation\w*|new code|migrat\w*|logic contract"
 _OWNER_WORDS = r"owner\w*|admin\w*|guardian\w*|governor|control\w*|authorit\w*|timelock"
+_ADDRESS = re.compile(r"0x[0-9a-f]{40}(?![0-9a-f])")
+_SENTENCE = re.compile(r"[.!?;](?=\s|$)|\n")
+_DENIAL = re.compile(
+    r"(?<![a-z0-9])(?:no|not|never|neither|nor|without|nobody|nothing)(?![a-z0-9])"
+)
 _RENOUNCE_WORDS = r"renounc\w*|abdicat\w*|give up|immutable"
 
 
@@ -73,10 +79,10 @@ class _Text:
     def __init__(self, description: str, names: Mapping[str, str]) -> None:
         self._text = description.lower()
         self._names = names
-        self._addresses = frozenset(re.findall(r"0x[0-9a-f]{40}(?![0-9a-f])", self._text))
+        self._addresses = frozenset(_ADDRESS.findall(self._text))
 
     def mentions_role(self, change: RoleChange) -> bool:
-        """By the account that gains or loses it, or by the role's name."""
+        """By the account that gains or loses it, or by the role's name for an account unnamed."""
         if change.account in self._addresses:
             return True
         role = change.role.removeprefix("admin of ")
@@ -84,7 +90,8 @@ class _Text:
             return role in self._text
         words = re.sub(r"(_role)$", "", role.lower())
         # POOL_ADMIN is also written "pool admin" or "PoolAdmin".
-        return self._has(r"[ _-]?".join(map(re.escape, words.split("_"))) + r"s?")
+        named = _whole(r"[ _-]?".join(map(re.escape, words.split("_"))) + r"s?")
+        return any(_announces(named, s, change.contract) for s in _SENTENCE.split(self._text))
 
     def mentions_owner(self, change: OwnerChange) -> bool:
         """By the new holder, or by the contract together with a word for power."""
@@ -107,7 +114,19 @@ class _Text:
         return len(name) > 2 and self._has(re.escape(name))
 
     def _has(self, pattern: str) -> bool:
-        return re.search(rf"(?<![a-z0-9])(?:{pattern})(?![a-z0-9])", self._text) is not None
+        return _whole(pattern).search(self._text) is not None
+
+
+def _whole(pattern: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<![a-z0-9])(?:{pattern})(?![a-z0-9])")
+
+
+def _announces(role: re.Pattern[str], sentence: str, contract: str) -> bool:
+    """Whether a sentence names a role, does not deny it, and tells of no other account."""
+    found = role.search(sentence)
+    if found is None or set(_ADDRESS.findall(sentence)) - {contract}:
+        return False
+    return _DENIAL.search(sentence[: found.start()]) is None
 
 
 def _role(change: RoleChange) -> UnannouncedChange:

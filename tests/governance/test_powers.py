@@ -81,6 +81,24 @@ def test_an_announced_grant_is_no_finding(sandbox, deployment, aave, text: str) 
     assert unannounced_changes(trace, text) == ()
 
 
+def test_a_denied_grant_and_one_to_somebody_else_announce_nothing(sandbox, deployment, aave):
+    manager = deployment.aave.acl_manager
+    call = (manager, 0, calldata("addPoolAdmin(address)", STRANGER))
+    trace = from_timelock(sandbox, aave, call)
+    for text in (
+        "Raises a cap. This does not touch POOL_ADMIN.",
+        "Raises a cap; no pool admin is added.",
+        f"Gives POOL_ADMIN to 0x{'57' * 20}.",
+    ):
+        assert len(unannounced_changes(trace, text)) == 1, text
+    for text in (
+        "No cap is raised. Gives the steward POOL_ADMIN.",
+        f"Gives the steward POOL_ADMIN at {manager}.",
+        f"Gives POOL_ADMIN to 0x{'57' * 20} and to {STRANGER}.",
+    ):
+        assert unannounced_changes(trace, text) == (), text
+
+
 def test_a_benign_change_has_no_finding(sandbox, deployment, aave) -> None:
     trace = from_timelock(sandbox, aave, cap(deployment))
     assert unannounced_changes(trace, "") == ()
