@@ -7,7 +7,9 @@ local stand-ins of `bot.doubles`. Nothing leaves the machine.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
+import sqlite3
 import tempfile
 import time
 from collections.abc import Callable
@@ -124,7 +126,11 @@ class Demonstration:
         running = asyncio.create_task(service.run())
         try:
             story = asyncio.create_task(self._story(chain, service))
-            await asyncio.wait({running, story}, return_when=asyncio.FIRST_COMPLETED)
+            watch = asyncio.create_task(self._watch(folder / "bot.db"))
+            try:
+                await asyncio.wait({running, story}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                watch.cancel()
             if not story.done():
                 story.cancel()
                 await running  # raises what the bot failed with
@@ -134,6 +140,16 @@ class Demonstration:
             service.stop()
             await asyncio.wait({running})
         self._tell("the bot has stopped")
+
+    async def _watch(self, database: Path) -> None:
+        """Tell what the running evaluation does, as the bot's own database has it."""
+        told = ""
+        while True:
+            await asyncio.sleep(0.5)
+            stage = await asyncio.to_thread(_running_stage, database)
+            if stage and stage != told:
+                self._tell(f"        {stage}")
+            told = stage
 
     async def _story(self, chain: EmbeddedChain, service: Service) -> None:
         await self._until("the bot is connected", self.discord.gateway.connected.is_set)
@@ -163,17 +179,30 @@ class Demonstration:
         )
         self._tell(f"thread  {thread['name']}")
         self._tell(f"published {time.monotonic() - submitted:.0f} s after the proposal")
-        await self._simulate()
+        proposal = await self._suggested("proposal", "WETH")
+        await self._simulate(
+            {"proposal": proposal["value"], "scenario": "black_thursday", "seed": 1},
+            f"proposal:{proposal['name'][:50]} scenario:black_thursday seed:1",
+        )
+        parameter = await self._suggested("parameter", "weth liquidation_threshold")
+        await self._simulate(
+            {"parameter": parameter["value"], "value": "84%", "paths": 500},
+            f"parameter:{parameter['name']} value:84% paths:500",
+        )
         await asyncio.to_thread(self._save)
 
-    async def _simulate(self) -> None:
-        asked = await self.discord.command("simulate", {"proposal": "WETH"}, focused="proposal")
+    async def _suggested(self, option: str, typed: str) -> dict[str, Any]:
+        """Type into an option of /simulate and return the first suggestion."""
+        asked = await self.discord.command("simulate", {option: typed}, focused=option)
         await asyncio.wait_for(asked.answered.wait(), PATIENCE)
-        choices = (asked.response or {})["data"]["choices"]
-        answer = await self.discord.command(
-            "simulate", {"proposal": choices[0]["value"], "scenario": "black_thursday", "seed": 1}
-        )
-        self._tell(f"/simulate proposal:{choices[0]['name'][:50]} scenario:black_thursday seed:1")
+        choices: list[dict[str, Any]] = (asked.response or {})["data"]["choices"]
+        if not choices:
+            raise DemonstrationFailed(f"nothing is suggested for {typed!r} as {option}")
+        return choices[0]
+
+    async def _simulate(self, options: dict[str, Any], said: str) -> None:
+        answer = await self.discord.command("simulate", options)
+        self._tell(f"/simulate {said}")
         await self._until("the command has a message", lambda: answer.message_id)
         await self._until(
             "/simulate is answered",
@@ -227,3 +256,15 @@ class Demonstration:
         path = self._out / "discord.md"
         path.write_text("\n\n".join(line for line in lines if line) + "\n", encoding="utf-8")
         self._tell(f"saved   {path} and {len(self.discord.files)} attached files beside it")
+
+
+def _running_stage(database: Path) -> str:
+    """Return what the running evaluation does, "" if none runs."""
+    try:
+        with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as reader:
+            found = reader.execute(
+                "SELECT stage FROM jobs WHERE state = 'running' ORDER BY id LIMIT 1"
+            ).fetchone()
+    except sqlite3.Error:
+        return ""  # it is being made, or written
+    return "" if found is None else str(found[0])
