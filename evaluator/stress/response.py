@@ -9,6 +9,8 @@ range: the book as it is, and the book of this module, in which all of it is.
   in the reserve and the borrow cap.
 - A higher supply or borrow cap: new positions fill the room, copies of the largest that hold
   or owe the asset today, with half of their unused borrowing power used as well.
+- A higher debt ceiling of isolated collateral: the same, with as much of the collateral as the
+  new ceiling's debt needs at its LTV.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluator.market import Book, Market, SparseAmounts
+from evaluator.market import Book, Market, Reserve, RiskParameters, SparseAmounts
 
 FloatArray = NDArray[np.float64]
 
@@ -107,6 +109,15 @@ def _new_room(old_cap: float, new_cap: float, there: float) -> float:
     return max(min(new_cap, UNCAPPED_GROWTH * max(there, old_cap)) - max(old_cap, there), 0.0)
 
 
+def _isolated_room(then: RiskParameters, reserve: Reserve) -> float:
+    """Whole tokens of isolated collateral that a higher debt ceiling lets be borrowed against."""
+    p, price = reserve.parameters, reserve.asset.price
+    room = _new_room(then.debt_ceiling, p.debt_ceiling, 0.0)
+    if not room > 0.0 or not p.ltv > 0.0 or not price > 0.0:
+        return 0.0
+    return max(min(room / (p.ltv * price), p.supply_cap - reserve.supplied), 0.0)
+
+
 def _fill_caps(before: Market, market: Market) -> Market | None:
     old = {r.asset.symbol: r.parameters for r in before.reserves}
     grown: Market | None = None
@@ -118,6 +129,7 @@ def _fill_caps(before: Market, market: Market) -> Market | None:
         for side, room in (
             ("collateral", _new_room(then.supply_cap, p.supply_cap, r.supplied)),
             ("debt", _new_room(then.borrow_cap, p.borrow_cap, r.borrowed)),
+            ("collateral", _isolated_room(then, r)),
         ):
             if room > 0.0:
                 grown = _copy_positions(grown or market, market.book, a, side, room) or grown

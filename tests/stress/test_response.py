@@ -94,3 +94,17 @@ def test_other_borrowers_are_not_compared(build):
     other = replace(m, book=replace(m.book, accounts=("0xa", "0xb")))
     higher = build.with_parameters(other, "ETH", liquidation_threshold=0.84)
     assert responding_market(m, higher) is None
+
+
+def test_a_higher_debt_ceiling_is_filled_with_isolated_positions(build):
+    m = build.with_parameters(two(build), "ETH", debt_ceiling=1e4, supply_cap=1e3)
+    higher = build.with_parameters(m, "ETH", debt_ceiling=1.5e4)
+    r = responding_market(m, higher)
+    more = r.book.collateral.total(2)[0] - m.book.collateral.total(2)[0]
+    p = m.reserves[0].parameters
+    assert more == pytest.approx(5e3 / p.ltv / m.reserves[0].asset.price)
+    assert r.book.debt.total(2)[1] > m.book.debt.total(2)[1]
+    full = build.with_parameters(higher, "ETH", supply_cap=m.reserves[0].supplied)
+    assert responding_market(m, full) is None
+    lower = build.with_parameters(m, "ETH", debt_ceiling=5e3)
+    assert responding_market(m, lower) is None
