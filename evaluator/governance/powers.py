@@ -94,6 +94,16 @@ OWNER_VIEWS = {
     "pauseGuardian()": "pause guardian",
     "authority()": "authority",
 }
+# A governance's own rules: who may do what is worth little if nobody has time to object.
+RULE_VIEWS = {
+    "getMinDelay()": "minimum delay",
+    "delay()": "delay",
+    "votingDelay()": "voting delay",
+    "votingPeriod()": "voting period",
+    "proposalThreshold()": "proposal threshold",
+    "quorumNumerator()": "quorum",
+    "quorumVotes()": "quorum",
+}
 CODE_VIEWS = ("implementation()", "comptrollerImplementation()")
 
 

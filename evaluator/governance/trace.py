@@ -74,12 +74,12 @@ class RoleChange:
 
 @dataclass(frozen=True, kw_only=True)
 class OwnerChange:
-    """A contract that answers to someone else than before."""
+    """A contract that answers to someone else than before, or by other rules of governance."""
 
     contract: str  # lower-case
-    power: str  # what changed hands: owner, admin, pending admin, guardian, ...
-    before: str  # address, lower-case; "" if unknown
-    after: str  # address, lower-case; the zero address if given up
+    power: str  # what changed hands: owner, admin, ...; or the rule: voting delay, quorum, ...
+    before: str  # address, lower-case, or a rule's number, decimal; "" if unknown
+    after: str  # likewise; the zero address if given up
     in_new_contract: bool  # whether `contract` was created by this execution
 
 

@@ -18,6 +18,7 @@ from evaluator.governance.decoding.events import DecodedEvent, RawEvent
 from evaluator.governance.powers import (
     CODE_VIEWS,
     OWNER_VIEWS,
+    RULE_VIEWS,
     ZERO,
     implementation_changes,
     owner_changes,
@@ -205,8 +206,8 @@ def _token_transfers(logs: Sequence[Log]) -> Iterator[Transfer]:
 def _probe(
     sandbox: Sandbox, contracts: Sequence[str], *, before: int, after: int, notes: list[str]
 ) -> tuple[list[OwnerChange], list[CodeChange]]:
-    """Ask changed contracts for owner and implementation, before and after."""
-    signatures = (*OWNER_VIEWS, *CODE_VIEWS)
+    """Ask changed contracts for owner, implementation and rules, before and after."""
+    signatures = (*OWNER_VIEWS, *CODE_VIEWS, *RULE_VIEWS)
     questions = [(c, s) for c in contracts for s in signatures]
     calls = [(c, views.encode_call(s)) for c, s in questions]
     try:
@@ -219,6 +220,17 @@ def _probe(
     codes: list[CodeChange] = []
     for (contract, signature), was, now in zip(questions, old, new, strict=True):
         if was is None or now is None or was == now or max(was, now) >> 160:
+            continue
+        if signature in RULE_VIEWS:
+            owners.append(
+                OwnerChange(
+                    contract=contract,
+                    power=RULE_VIEWS[signature],
+                    before=str(was),
+                    after=str(now),
+                    in_new_contract=False,
+                )
+            )
             continue
         if signature in OWNER_VIEWS:
             owners.append(

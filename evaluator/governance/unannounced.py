@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from evaluator.governance.powers import ZERO
+from evaluator.governance.powers import RULE_VIEWS, ZERO
 from evaluator.governance.trace import (
     CodeChange,
     CodeChangeKind,
@@ -94,7 +94,11 @@ class _Text:
         return any(_announces(named, s, change.contract) for s in _SENTENCE.split(self._text))
 
     def mentions_owner(self, change: OwnerChange) -> bool:
-        """By the new holder, or by the contract together with a word for power."""
+        """By the new holder, or by the contract together with a word for power; a rule by name."""
+        if change.power in RULE_VIEWS.values():
+            # "minimum delay" is mostly called the delay, "votingPeriod" is also written so.
+            named = _whole(r"[ _-]?".join(change.power.removeprefix("minimum ").split()))
+            return any(_announces(named, s, change.contract) for s in _SENTENCE.split(self._text))
         if change.after in self._addresses:
             return True
         if change.after == ZERO and self._has(_RENOUNCE_WORDS):
@@ -121,9 +125,9 @@ def _whole(pattern: str) -> re.Pattern[str]:
     return re.compile(rf"(?<![a-z0-9])(?:{pattern})(?![a-z0-9])")
 
 
-def _announces(role: re.Pattern[str], sentence: str, contract: str) -> bool:
-    """Whether a sentence names a role, does not deny it, and tells of no other account."""
-    found = role.search(sentence)
+def _announces(name: re.Pattern[str], sentence: str, contract: str) -> bool:
+    """Whether a sentence names a role or rule, does not deny it, and tells of no other account."""
+    found = name.search(sentence)
     if found is None or set(_ADDRESS.findall(sentence)) - {contract}:
         return False
     return _DENIAL.search(sentence[: found.start()]) is None

@@ -105,6 +105,17 @@ def test_a_benign_change_has_no_finding(sandbox, deployment, aave) -> None:
     assert (trace.role_changes, trace.owner_changes, trace.code_changes) == ((), (), ())
 
 
+def test_a_hidden_change_of_the_rules_is_found(sandbox, deployment, aave):
+    update = (aave.timelock, 0, calldata("updateDelay(uint256)", 0))
+    trace = from_timelock(sandbox, aave, cap(deployment), update)
+    (change,) = trace.owner_changes
+    assert (change.power, change.before, change.after) == ("minimum delay", "172800", "0")
+    (finding,) = unannounced_changes(trace, CAP)
+    assert "minimum delay" in finding.text
+    assert len(unannounced_changes(trace, "Raises a cap without delay.")) == 1
+    assert unannounced_changes(trace, "Sets the timelock's delay to 0.") == ()
+
+
 def test_a_change_of_owner_is_found(sandbox, deployment, aave) -> None:
     provider = deployment.aave.addresses_provider
     trace = from_timelock(
