@@ -22,6 +22,7 @@ from eth_abi.registry import BaseEquals
 from eth_abi.registry import registry as _default_registry
 from eth_utils.crypto import keccak
 
+from evaluator.chain.plain_encoding import encode_plain
 from evaluator.chain.receipts import Log
 from evaluator.chain.signatures import AbiEntry, AbiParameter, parse_entry
 from evaluator.errors import ChainError, ConfigurationError
@@ -237,8 +238,12 @@ def encode_values(entry: AbiEntry, args: Sequence[object]) -> bytes:
         raise ConfigurationError(
             f"{entry.signature} takes {len(entry.inputs)} arguments and was given {len(args)}"
         )
+    types = [parameter.type for parameter in entry.inputs]
+    plain = encode_plain(types, args)
+    if plain is not None:
+        return plain
     try:
-        return bytes(_codec.encode([parameter.type for parameter in entry.inputs], list(args)))
+        return bytes(_codec.encode(types, list(args)))
     except (EncodingError, ParseError, TypeError, ValueError, AttributeError) as error:
         raise ConfigurationError(f"the arguments do not fit {entry.signature}: {error}") from error
 
