@@ -81,13 +81,23 @@ class DiscordVoice:
 
     def _published(self, telling: Telling) -> Iterator[NewPost]:
         proposal = telling.proposal
-        if proposal is None or telling.is_private:
+        if proposal is None:
             return
         for subscription in self._subscriptions.of_governor(proposal.chain, proposal.governor):
             known = self._was_told(lane(subscription.channel, proposal))
+            if telling.is_private:
+                if known:
+                    yield self._noted(telling, proposal, subscription)
+                continue
             if not known and not subscription.hears(telling.evaluation.verdict):
                 continue
             yield from self._to_channel(telling, proposal, subscription, known=known)
+
+    def _noted(self, telling: Telling, proposal: Proposal, subscription: Subscription) -> NewPost:
+        """Return a line of the thread: what somebody tried belongs to the history, no more."""
+        line = HistoryPayload(content=self._history_line(telling))
+        key = f"discord:{subscription.channel}:{telling.evaluation.id}:history"
+        return _post(key, lane(subscription.channel, proposal), PostKind.NEWS, line)
 
     def _to_channel(
         self, telling: Telling, proposal: Proposal, subscription: Subscription, *, known: bool
@@ -171,10 +181,13 @@ class DiscordVoice:
         return plain(f"{governor} {short_number(proposal.number)}: {title}", THREAD_NAME_LIMIT)
 
     def _history_line(self, telling: Telling) -> str:
-        evaluation = telling.evaluation
+        evaluation, order = telling.evaluation, telling.job.order
+        tried = ""
+        if telling.is_private:
+            tried = f" · {plain(order.scenario or 'calibrated prices', 40)} · seed {order.seed}"
         return limited(
             f"**{spoken(evaluation.verdict, 20)}** {_when(evaluation)}\n"
-            f"{spoken(evaluation.headline, 1200)}\n-# {self._basis(telling)}",
+            f"{spoken(evaluation.headline, 1200)}\n-# {self._basis(telling)}{tried}",
             CONTENT_LIMIT - 100,
         )
 

@@ -173,6 +173,9 @@ async def test_from_a_subscription_to_a_thread_and_from_a_command_to_a_verdict(
             lambda: any(m["channel_id"] == thread["id"] for m in service.messages.values()),
             timeout=20,
         )
+        said_in_thread = lambda: [  # noqa: E731
+            m for m in service.messages.values() if m["channel_id"] == thread["id"]
+        ]
         lasting = service.messages[thread["id"]]
         assert lasting["embeds"][0]["title"].startswith("FAIL")
         assert len(lasting["attachments"]) == 2
@@ -200,8 +203,13 @@ async def test_from_a_subscription_to_a_thread_and_from_a_command_to_a_verdict(
         ]  # fmt: skip
         shown = [p["content"] for _, m, p in service.edits if m == number and "%" in p["content"]]
         assert len(set(shown)) >= 2
-        assert len(service.messages) == before + 1
-        # What one user tried does not replace what was published.
+        # What one user tried is a line of the history and does not replace what was published.
+        await service.wait_until(
+            lambda: any("because somebody asked" in m["content"] for m in said_in_thread())
+        )
+        assert len(said_in_thread()) == 2
+        assert "seed 4" in said_in_thread()[-1]["content"]
+        assert len(service.messages) == before + 2
         assert service.messages[thread["id"]]["embeds"][0]["title"].startswith("FAIL")
 
         # The full report comes as files; comparing needs the report room.
