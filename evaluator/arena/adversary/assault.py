@@ -19,7 +19,7 @@ from evaluator.arena.adversary.moves import Sequence as Moves
 from evaluator.arena.adversary.outcome import FAILED, Outcome
 from evaluator.arena.adversary.past import Past
 from evaluator.arena.adversary.patterns import Knowledge, seeds
-from evaluator.arena.adversary.search import Find, Searcher, Ticker, climb, search
+from evaluator.arena.adversary.search import LEAST_SCORE, Find, Searcher, Ticker, climb, search
 from evaluator.arena.adversary.sounding import sound
 from evaluator.arena.adversary.stage import Stage, in_words
 from evaluator.arena.bundles import undone
@@ -105,7 +105,7 @@ class Assault:
     @property
     def worst(self) -> Attack | None:
         """The confirmed attack that costs the protocol most beyond what is open today."""
-        sure = [a for a in self.attacks if a.confirmed and a.loss_usd > 0.0]
+        sure = [a for a in self.attacks if a.confirmed and a.loss_usd >= LEAST_SCORE]
         return max(sure, key=lambda a: a.loss_usd, default=None)
 
 
@@ -138,7 +138,7 @@ def assail(
     found = search(
         stage, seeds(knowledge), seed=seed, budget=budget, capital=capital, progress=progress
     )
-    chosen = _distinct(found.finds)[:MOST_ATTACKS]
+    chosen = found.finds[:MOST_ATTACKS]
     attacks = []
     if chosen:
         today = _today(scene, ground, chosen)
@@ -165,16 +165,6 @@ def repeat(scene: Scene, sequence: Moves, *, with_loan: bool) -> tuple[Confirmat
     stage = Stage(ground, sound(ground, scene.probes).leaves)
     loan = find_loan(stage, sequence, scene.lenders) if with_loan else None
     return _confirmed(scene, stage, sequence, loan), loan is not None
-
-
-def _distinct(finds: Sequence[Find]) -> list[Find]:
-    """Leave out what was bred from a find and costs no more than a little beyond it."""
-    kept: list[Find] = []
-    for find in finds:
-        origin = find.sequence.pattern.removeprefix("bred from: ")
-        if origin not in {k.sequence.pattern.removeprefix("bred from: ") for k in kept}:
-            kept.append(find)
-    return kept
 
 
 def _today(scene: Scene, ground: Ground, finds: Sequence[Find]) -> Stage | None:

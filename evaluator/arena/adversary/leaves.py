@@ -185,12 +185,13 @@ def _source(frame: dict[str, Any], *, fixed: bool) -> tuple[Source, dict[str, tu
             found[to] = (data, int.from_bytes(output[32:64], "big", signed=True))
     return (
         Source(
-            leaves=tuple(a for a, (_, answer) in found.items() if answer > 0),
+            # What says a constant is no feed that keepers could write to.
+            leaves=() if fixed else tuple(a for a, (_, answer) in found.items() if answer > 0),
             pools=tuple(pools),
             touched=tuple(touched),
             fixed=fixed,
         ),
-        {a: x for a, x in found.items() if x[1] > 0},
+        {} if fixed else {a: x for a, x in found.items() if x[1] > 0},
     )
 
 

@@ -105,6 +105,11 @@ class Sequence:
         """Moves of the outside market that nobody makes but that must happen first."""
         return tuple(m for m in self.moves if m.kind is Kind.SHOCK)
 
+    @property
+    def idea(self) -> frozenset[Kind]:
+        """The kinds of its moves, whatever their order and number."""
+        return frozenset(m.kind for m in self.moves)
+
     def with_amounts(self, values: Iterable[float]) -> Sequence:
         """Return the same moves with other amounts, in the order of `amounts`."""
         left = iter(values)

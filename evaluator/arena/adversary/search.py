@@ -28,6 +28,8 @@ _STEP = 0.35  # first standard deviation, of the logarithm of an amount
 _NEARLY = 0.9  # of the loss that less capital must still bring
 LEAST_SCORE = 1_000.0  # USD; less is noise of rounding and fees
 _MOST_MOVES = 16  # that evolution grows a sequence to
+_IDLE = 0.995  # of the loss that remains without a move that does nothing
+_LEANED = 5  # finds that are freed of idle moves and capital
 _HALVINGS = 12  # steps of the search for the least capital
 
 Ticker = Callable[[int, int], None]
@@ -96,9 +98,17 @@ def search(
         if progress is not None:
             progress(len(run.tried), budget)
     _grow(run, progress)
-    finds = [_lean(run, *found) for found in run.best.values()]
-    finds.sort(key=lambda f: -f.outcome.score)
-    return Searched(tried=stage.tried, finds=tuple(finds))
+    names = {s.idea: s.pattern for row in patterns for s in row}
+    finds: dict[frozenset[Kind], Find] = {}
+    for found in sorted(run.best.values(), key=lambda f: -f[1].score)[:_LEANED]:
+        find = _lean(run, *_without_idle(run, *found))
+        idea = find.sequence.idea
+        known = finds.get(idea)
+        if known is None or find.outcome.score > known.outcome.score:
+            named = names.get(idea, find.sequence.pattern)
+            finds[idea] = replace(find, sequence=replace(find.sequence, pattern=named))
+    ordered = sorted(finds.values(), key=lambda f: -f.outcome.score)
+    return Searched(tried=stage.tried, finds=tuple(ordered))
 
 
 def _in_turns(patterns: list[list[Sequence]]) -> list[list[Sequence]]:
@@ -206,6 +216,21 @@ def _nudged(rng: np.random.Generator, move: Move) -> Move:
     if move.amount.relative:
         value = min(value, 1.0)
     return replace(move, amount=replace(move.amount, value=value))
+
+
+def _without_idle(run: Searcher, sequence: Sequence, outcome: Outcome) -> tuple[Sequence, Outcome]:
+    """Leave out moves without which the loss is the same."""
+    best, result = sequence, outcome
+    for move in reversed(sequence.moves):
+        moves = list(best.moves)
+        if len(moves) < 2 or move not in moves:
+            continue
+        moves.remove(move)
+        trial = replace(best, moves=tuple(moves))
+        tried = run.stage.try_out(trial)
+        if tried.made and tried.score >= _IDLE * result.score:
+            best, result = trial, tried
+    return best, result
 
 
 def _lean(run: Searcher, sequence: Sequence, outcome: Outcome) -> Find:
