@@ -5,7 +5,7 @@ The state is loaded once, by forking the sandbox, and used for every bundle from
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from queue import SimpleQueue
@@ -55,12 +55,14 @@ class AnvilPool:
         """Stop the anvils."""
         self._owned.close()
 
-    def run(self, bundles: Sequence[Sequence[SimulatedBlock]]) -> list[list[SimulatedBlockResult]]:
+    def run(self, bundles: Iterable[Sequence[SimulatedBlock]]) -> list[list[SimulatedBlockResult]]:
         """Run every bundle on the same state and return their results in order.
 
-        Raises what the first bundle that a node refuses raises.
+        The next bundle is taken while others run. Raises what the first bundle that a
+        node refuses raises.
         """
-        return list(self._threads.map(self._one, bundles))
+        running = [self._threads.submit(self._one, bundle) for bundle in bundles]
+        return [one.result() for one in running]
 
     def _one(self, blocks: Sequence[SimulatedBlock]) -> list[SimulatedBlockResult]:
         engine = self._free.get()

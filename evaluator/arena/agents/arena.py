@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 
@@ -66,15 +67,15 @@ def run_arena(
         raise ConfigurationError(f"agents need different names, got {', '.join(names)}")
     reports: list[Report] = []
     with undone(sandbox):
-        start = sandbox.timestamp()
+        start, streams = sandbox.timestamp(), Streams(seed)
         for block in range(blocks):
             at = start + (block + 1) * seconds_per_block
             wanted: list[tuple[Agent, Transaction]] = []
             for k, agent in enumerate(agents):
                 mine = tuple(r for r in reports if r.agent == agent.name and r.block == block - 1)
                 view = View.of(sandbox, block=block, timestamp=at, reports=mine)
-                wanted += [(agent, t) for t in agent.act(view, stream(seed, block, k))]
-            order = in_order(wanted, sequencing, stream(seed, block, len(agents)))
+                wanted += [(agent, t) for t in agent.act(view, streams.of(block, k))]
+            order = in_order(wanted, sequencing, streams.of(block, len(agents)))
             if not order:
                 sandbox.rpc.request("evm_setNextBlockTimestamp", [hex(at)])
                 sandbox.mine()
@@ -83,9 +84,27 @@ def run_arena(
     return ArenaRun(reports=tuple(reports))
 
 
-def stream(seed: int, block: int, agent: int) -> np.random.Generator:
-    """Return the random numbers of one agent in one block."""
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_PURPOSE, block, agent)))
+class Streams:
+    """Random numbers addressed by block and agent, the same in every process.
+
+    A counter-based generator (Philox) starts anywhere at once; what `of` returns is good
+    until it is called again.
+    """
+
+    def __init__(self, seed: int) -> None:
+        """Take the seed of a run."""
+        sequence = np.random.SeedSequence(seed, spawn_key=(_PURPOSE,))
+        self._bits = np.random.Philox(key=sequence.generate_state(2, np.uint64))
+        self._state: Any = self._bits.state  # a dict whose shape is numpy's affair
+        self._generator = np.random.Generator(self._bits)
+
+    def of(self, block: int, agent: int) -> np.random.Generator:
+        """Return the random numbers of one agent in one block."""
+        counter = self._state["state"]["counter"]
+        counter[:] = (0, 0, agent, block)  # drawing counts up from the first
+        self._state["buffer_pos"], self._state["has_uint32"] = 4, 0  # nothing is left over
+        self._bits.state = self._state
+        return self._generator
 
 
 def in_order(

@@ -7,10 +7,10 @@ its blocks beforehand; the run is then one bundle, and many runs fill a pool of 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from evaluator.arena.agents.agent import Agent, Report, Transaction, View
-from evaluator.arena.agents.arena import ArenaRun, Sequencing, in_order, stream
+from evaluator.arena.agents.arena import ArenaRun, Sequencing, Streams, in_order
 from evaluator.arena.bundles import BLOCK_GAS, CALL_GAS
 from evaluator.arena.pool import AnvilPool
 from evaluator.chain.simulation import SimulatedBlock, SimulatedBlockResult, SimulatedCall
@@ -37,14 +37,18 @@ def run_bundled(
     names = [a.name for a in agents]
     if len(set(names)) != len(names):
         raise ConfigurationError(f"agents need different names, got {', '.join(names)}")
-    plans = [_plan(agents, blocks, seed, start, sequencing, seconds_per_block) for seed in seeds]
-    bundles = [
-        [_block(start + (b + 1) * seconds_per_block, row) for b, row in enumerate(plan)]
-        for plan in plans
-    ]
+    plans: list[list[list[tuple[Agent, Transaction]]]] = []
+
+    def bundles() -> Iterator[list[SimulatedBlock]]:
+        for seed in seeds:
+            plan = _plan(agents, blocks, seed, start, sequencing, seconds_per_block)
+            plans.append(plan)
+            yield [_block(start + (b + 1) * seconds_per_block, row) for b, row in enumerate(plan)]
+
+    results = pool.run(bundles())
     return [
-        ArenaRun(reports=tuple(_reports(plan, results)))
-        for plan, results in zip(plans, pool.run(bundles), strict=True)
+        ArenaRun(reports=tuple(_reports(plan, result)))
+        for plan, result in zip(plans, results, strict=True)
     ]
 
 
@@ -57,13 +61,13 @@ def _plan(
     seconds_per_block: int,
 ) -> list[list[tuple[Agent, Transaction]]]:
     """What everybody sends, block by block, in order."""
-    out = []
+    out, streams = [], Streams(seed)
     for block in range(blocks):
         wanted: list[tuple[Agent, Transaction]] = []
         for k, agent in enumerate(agents):
             view = _blind(agent.name, block, start + (block + 1) * seconds_per_block)
-            wanted += [(agent, t) for t in agent.act(view, stream(seed, block, k))]
-        out.append(in_order(wanted, sequencing, stream(seed, block, len(agents))))
+            wanted += [(agent, t) for t in agent.act(view, streams.of(block, k))]
+        out.append(in_order(wanted, sequencing, streams.of(block, len(agents))))
     return out
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from evaluator.arena.agents import Sequencing, Transaction, run_arena, run_bundled
+from evaluator.arena.agents.arena import Streams
 from evaluator.arena.agents.builtin import Borrower, Liquidator, Supplier, transfer
 from evaluator.arena.families import lending_of
 from evaluator.arena.funds import give
@@ -135,3 +136,19 @@ def test_an_agent_that_looks_is_sent_to_the_other_arena(funded, aave_market):
 def test_a_pool_needs_an_anvil(funded):
     with pytest.raises(ConfigurationError, match="one anvil or more"):
         AnvilPool(funded, size=0)
+
+
+def test_random_numbers_are_addressed_by_block_and_agent():
+    streams, again = Streams(5), Streams(5)
+    drawn = {
+        (b, k): streams.of(b, k).integers(2**63, size=3).tolist()
+        for b in range(4)
+        for k in range(4)
+    }
+    assert len({tuple(v) for v in drawn.values()}) == 16
+    # In any order, and whatever was drawn before.
+    again.of(0, 0).standard_normal(1000)
+    again.of(0, 0).integers(5, dtype="int32")
+    assert again.of(3, 2).integers(2**63, size=3).tolist() == drawn[3, 2]
+    assert again.of(0, 1).integers(2**63, size=3).tolist() == drawn[0, 1]
+    assert Streams(6).of(0, 1).integers(2**63, size=3).tolist() != drawn[0, 1]
