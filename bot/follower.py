@@ -90,6 +90,7 @@ class ChainFollower:
         self._aftermath = aftermath
         self._feeds = tuple(feeds)
         self._range = settings.largest_range
+        self._asked = 0  # row of the proposal whose state was asked for last
         self._wake = asyncio.Event()
         self._stopping = False
 
@@ -333,11 +334,14 @@ class ChainFollower:
             return
         proposals = [
             one
-            for one in self.journal.open_proposals(ENDED | {"unreadable"}, limit=STATES_AT_ONCE)
+            for one in self.journal.open_proposals(
+                ENDED | {"unreadable"}, after=self._asked, limit=STATES_AT_ONCE
+            )
             if one.governor in self._governors
         ]
         if not proposals:
             return
+        self._asked = next((p.id for p in reversed(proposals) if p.state != "unknown"), 0)
         states = await self._reader.states([(p.governor, p.number) for p in proposals], at.number)
         with self._database.atomic():
             for proposal, state in zip(proposals, states, strict=True):

@@ -303,15 +303,22 @@ class Journal:
 
     # Proposals whose state changes with time.
 
-    def open_proposals(self, ended: Iterable[str], *, limit: int = 500) -> list[Followed]:
-        """Return the standing proposals whose state is not one of `ended`."""
+    def open_proposals(
+        self, ended: Iterable[str], *, after: int = 0, limit: int = 500
+    ) -> list[Followed]:
+        """Return the standing proposals whose state is not one of `ended`.
+
+        Those of unknown state come first, then those with a row beyond `after`,
+        then the others: who asks again from the last row it got misses none.
+        """
         closed = list(ended)
         marks = ", ".join("?" for _ in closed)
         found = rows(
             self._database,
             "SELECT id, governor, number, state FROM proposals "  # noqa: S608 - marks are ?
-            f"WHERE chain = ? AND withdrawn = 0 AND state NOT IN ({marks}) ORDER BY id LIMIT ?",
-            [self._chain, *closed, limit],
+            f"WHERE chain = ? AND withdrawn = 0 AND state NOT IN ({marks}) "
+            "ORDER BY state != 'unknown', id <= ?, id LIMIT ?",
+            [self._chain, *closed, after, limit],
         )
         return [
             Followed(

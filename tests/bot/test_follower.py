@@ -495,3 +495,25 @@ async def test_a_websocket_wakes_and_a_broken_one_is_connected_again() -> None:
                 await asyncio.sleep(0.05)
         task.cancel()
     assert all(json.loads(text)["params"] == ["newHeads"] for text in asked)
+
+
+async def test_more_open_proposals_than_are_asked_at_once_all_get_their_turn(
+    bench: Bench, chain: ChainDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.follower.STATES_AT_ONCE", 3)
+    chain.mine(logs=[chain.create(number) for number in range(1, 9)])
+    chain.mine()
+    for _ in range(3):
+        await bench.catch_up()
+    assert set(bench.states().values()) == {"pending"}
+    # A new one is asked for at once, whoever's turn it is.
+    chain.mine(logs=[chain.create(21)])
+    chain.mine()
+    await bench.catch_up()
+    assert bench.states()["21"] == "pending"
+    for number in (1, 8):
+        chain.states[number] = 1
+    for _ in range(3):
+        await bench.catch_up()
+    states = bench.states()
+    assert (states["1"], states["8"]) == ("active", "active")
