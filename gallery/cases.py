@@ -11,6 +11,7 @@ from gallery import (
     empty_listing,
     floored_feed,
     hidden_action,
+    other_kinds,
     own_token,
     spot_price,
     squeeze,
@@ -26,6 +27,7 @@ CASES: tuple[Case, ...] = (
     *hidden_action.CASES,
     *broken_oracle.CASES,
     *bought_quorum.CASES,
+    *other_kinds.CASES,
 )
 
 

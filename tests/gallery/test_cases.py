@@ -6,6 +6,7 @@ import pytest
 
 from evaluator.errors import ConfigurationError
 from evaluator.verdict import Policy, Reason, Verdict, VerdictKind
+from gallery import other_kinds
 from gallery.case import Harm
 from gallery.cases import CASES, chosen
 from gallery.score import HARMS, Outcome, all_good, score
@@ -33,9 +34,10 @@ def test_names_are_unique():
 
 
 @pytest.mark.parametrize("case", DISASTERS, ids=lambda c: c.name)
-def test_every_disaster_has_two_twins_and_a_harm(case):
+def test_every_disaster_has_a_harm_and_those_that_happened_have_two_twins(case):
     assert case.harms
-    assert sum(c.twin_of == case.name for c in CASES) >= 2
+    if case not in other_kinds.CASES:
+        assert sum(c.twin_of == case.name for c in CASES) >= 2
 
 
 def test_twins_belong_to_disasters_and_harm_nobody():
