@@ -153,6 +153,19 @@ def evaluate(
             "unless given.",
         ),
     ] = None,
+    process: Annotated[
+        str,
+        typer.Option(
+            "--process", help="Price process: gbm, merton, heston, t_copula, best, or a plugin's."
+        ),
+    ] = "jump_diffusion",
+    prices: Annotated[
+        Path | None,
+        typer.Option(
+            "--prices",
+            help="CSV or Parquet file of prices to fit the process to, instead of feed rounds.",
+        ),
+    ] = None,
     full: Annotated[
         bool,
         typer.Option(
@@ -182,6 +195,7 @@ def evaluate(
         from evaluator.verdict.policy import Policy
 
         Policy.load(policy)  # a bad policy is told before anything slow is begun
+    _check_prices(process, prices)
     request = EvaluationRequest(
         governor=address(governor),
         proposal_id=_proposal_id(proposal),
@@ -194,6 +208,8 @@ def evaluate(
         scenario=scenario,
         scheduler=scheduler,
         most_paths=most_paths,
+        process=process,
+        prices=prices,
         full=full,
         attack_sequences=attack_sequences,
         out=out,
@@ -202,6 +218,17 @@ def evaluate(
     from evaluator.cli.publication import exit_code
 
     return exit_code(report)
+
+
+def _check_prices(process: str, prices: Path | None) -> None:
+    """Tell about a bad process or file of prices before anything slow is begun."""
+    from evaluator.stress.price_process import process_by_name
+
+    process_by_name(process)
+    if prices is not None:
+        from evaluator.stress.calibration.prices import read_prices
+
+        read_prices(prices)
 
 
 def demo(
@@ -222,7 +249,11 @@ def demo(
 
 
 def request_of(
-    manifest: Manifest, folder: Path, urls: tuple[str, ...], out: Path
+    manifest: Manifest,
+    folder: Path,
+    urls: tuple[str, ...],
+    out: Path,
+    prices: Path | None = None,
 ) -> EvaluationRequest:
     """Turn a manifest back into what was asked for; files it needs are put into `folder`."""
     source = manifest.source
@@ -244,6 +275,11 @@ def request_of(
     if manifest.policy_document:
         policy = folder / "policy.json"
         policy.write_text(json.dumps(manifest.policy_document), encoding="utf-8")
+    if manifest.prices_digest is not None and prices is None:
+        raise ConfigurationError(
+            "the manifest was made with a file of prices (sha256 "
+            f"{manifest.prices_digest[:16]}…): give it again with --prices FILE"
+        )
     if not manifest.embedded and not urls:
         raise ConfigurationError(
             f"the manifest was made on {manifest.chain_name} (chain {manifest.chain_id}) at block "
@@ -260,6 +296,8 @@ def request_of(
         seed=manifest.seed,
         policy=policy,
         scenario=manifest.scenario,
+        process=manifest.process,
+        prices=prices,
         full=manifest.full,
         attack_sequences=manifest.attack_sequences,
         out=out,
@@ -271,6 +309,10 @@ def replay(
         Path, typer.Argument(help="manifest.json of a report, or the report's folder.")
     ],
     rpc: Rpc = None,
+    prices: Annotated[
+        Path | None,
+        typer.Option("--prices", help="The file of prices, if one was given to the evaluation."),
+    ] = None,
     out: Out = Path("seatrial-replay"),
     quiet: Quiet = False,
 ) -> int:
@@ -282,7 +324,7 @@ def replay(
 
     wanted = read_manifest(manifest)
     with tempfile.TemporaryDirectory(prefix="seatrial-") as folder:
-        request = request_of(wanted, Path(folder), endpoints(rpc), out)
+        request = request_of(wanted, Path(folder), endpoints(rpc), out, prices)
         report = run_evaluation(request, quiet=quiet)
     differences = wanted.differences(report.reproduce.manifest)
     if differences:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 
 from evaluator.evaluation.adversary import Adversary, adversary_digests, budget_of
@@ -98,6 +99,12 @@ def manifest_of(
         paths=request.paths,
         most_paths=request.path_limit,
         scenario=request.scenario,
+        process=request.process,
+        prices_digest=(
+            None
+            if request.prices is None
+            else hashlib.sha256(request.prices.read_bytes()).hexdigest()
+        ),
         full=request.full,
         battery=settings_of(battery),
         attack_sequences=budget_of(request, policy),

@@ -62,7 +62,7 @@ def conclude(
 
     Raises ConfigurationError for an unknown scenario, the ChainError tree, Cancelled.
     """
-    battery = Battery(paths=request.paths, scenario=request.scenario)
+    battery = Battery(paths=request.paths, process=request.process, scenario=request.scenario)
     if loading.compiler is not None and measurement.trace.succeeded:
         progress.stage("compile", "the battery's kernel, once for this version")
         loading.compiler.wait()

@@ -29,6 +29,8 @@ class EvaluationRequest:
     seed: int = 0  # of every random stream; 0 is a seed
     policy: Path | None = None  # policy.toml, None for the default policy
     scenario: str | None = None  # name of a scenario, None for the calibrated process
+    process: str = "jump_diffusion"  # name of the price process
+    prices: Path | None = None  # CSV or Parquet file that replaces feed rounds, asset by asset
     full: bool = False  # Greeks, sensitivity and reverse stress as well
     attack_sequences: int | None = None  # tried on each market; None: the policy's, 0: none
     scheduler: str | None = None  # address of a Dask scheduler, None for threads of this machine

@@ -9,13 +9,14 @@ from typing import Protocol
 from evaluator.evaluation.measurement import Reading
 from evaluator.evaluation.odds import MeasuredOdds, estimate_row
 from evaluator.evaluation.request import EvaluationRequest, Progress
-from evaluator.market import Market
+from evaluator.market import Market, PriceHistory
 from evaluator.report.odds import EstimateRow, ScenarioRow
 from evaluator.stress.battery import Battery
+from evaluator.stress.calibration.prices import read_prices
 from evaluator.stress.estimate import Estimate
 from evaluator.stress.metrics import survival_metric
 from evaluator.stress.outcome import Outcome, OutcomePair
-from evaluator.stress.price_process import CalibrationReport, PriceProcess, default_process
+from evaluator.stress.price_process import CalibrationReport, PriceProcess, process_by_name
 from evaluator.stress.scenarios.library import find_scenario, scenario_names
 from evaluator.stress.scenarios.scenario import Scenario
 from evaluator.stress.threads import available_cores
@@ -66,7 +67,9 @@ def stress(
     before the first block of paths.
     """
     assets = Universe.of(before, after).assets
-    process = default_process(assets, reading.histories, step=battery.step)
+    process = process_by_name(request.process)(
+        assets, histories_of(reading, request), step=battery.step
+    )
     asked = None if request.scenario is None else find_scenario(request.scenario)
     progress.stage("stress", f"{battery.paths:,} paths on {name}")
 
@@ -126,6 +129,15 @@ def stress(
         scenarios=tuple(rows),
         scenario_digests=tuple(digests),
     )
+
+
+def histories_of(reading: Reading, request: EvaluationRequest) -> tuple[PriceHistory, ...]:
+    """Return the prices a process is fitted to: the file's where it has an asset, else rounds."""
+    if request.prices is None:
+        return tuple(reading.histories)
+    given = read_prices(request.prices)
+    told = {h.symbol for h in given}
+    return (*given, *(h for h in reading.histories if h.symbol not in told))
 
 
 def scenario_row(scenario: Scenario, pair: OutcomePair, battery: Battery) -> ScenarioRow:

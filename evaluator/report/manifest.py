@@ -69,6 +69,8 @@ class Manifest(Part):
     paths: int  # asked for
     most_paths: int | None = None  # gone on to where more settle the verdict; None: not told
     scenario: Text | None  # laid over the process
+    process: Text = "jump_diffusion"  # name of the price process
+    prices_digest: Text | None = None  # sha256 of the file of prices, None: feed rounds only
     full: bool = False  # Greeks, sensitivity and reverse stress were asked for
     battery: dict[str, Scalar | tuple[Scalar, ...]]  # settings by name; infinity is "inf"
     attack_sequences: int = 0  # tried on each market; 0: the search was left out

@@ -1,0 +1,56 @@
+"""Another price process, and a file of prices instead of feed rounds."""
+
+import numpy as np
+import pytest
+
+from evaluator.errors import ConfigurationError
+from evaluator.evaluation.request import EvaluationRequest, Silence
+from evaluator.evaluation.stressing import histories_of, stress
+from evaluator.stress.battery import Battery
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    """Two months of hourly WETH prices of 200% volatility a year."""
+    rng = np.random.default_rng(0)
+    hours = np.arange(60 * 24)
+    moves = 2.0 / np.sqrt(24 * 365) * rng.standard_normal(len(hours))
+    price = 2_000.0 * np.exp(np.cumsum(moves))
+    path = tmp_path_factory.mktemp("prices") / "weth.csv"
+    rows = [f"{1_700_000_000 + 3600 * h},WETH,{p}" for h, p in zip(hours, price, strict=True)]
+    path.write_text("timestamp,symbol,price\n" + "\n".join(rows) + "\n")
+    return path
+
+
+def stressed(aave, **changes):
+    reading = aave.trials[0].reading
+    return stress(
+        reading.before,
+        reading,
+        reading.after,
+        battery=Battery(paths=64),
+        # A scenario of its own leaves the library out.
+        request=EvaluationRequest(paths=64, scenario="no_keepers", **changes),
+        name="Aave V3",
+        progress=Silence(),
+    )
+
+
+def volatility(result, symbol):
+    asset = next(a for a in result.calibration.assets if a.symbol == symbol)
+    return next(e.value for e in asset.estimates if "volatility" in e.name)
+
+
+def test_a_file_of_prices_replaces_the_rounds_of_its_assets(aave, file):
+    reading = aave.trials[0].reading
+    told = histories_of(reading, EvaluationRequest(prices=file))
+    assert sorted(h.symbol for h in told) == sorted(h.symbol for h in reading.histories)
+    plain, wild = stressed(aave), stressed(aave, prices=file)
+    assert volatility(wild, "WETH") > 2.0 * volatility(plain, "WETH")
+    assert volatility(wild, "WBTC") == volatility(plain, "WBTC")
+
+
+def test_another_process_can_be_asked_for(aave):
+    assert stressed(aave, process="gbm").calibration.process == "gbm"
+    with pytest.raises(ConfigurationError, match="no price process"):
+        stressed(aave, process="tea_leaves")
