@@ -250,6 +250,8 @@ class Demonstration:
             where = self.discord.channels[message["channel_id"]]["name"]
             lines.append(f"## #{where}\n\n{message['content']}")
             for embed in message["embeds"]:
+                if "title" not in embed:
+                    continue  # nothing but one more picture
                 lines.append(f"**{embed.get('title', '')}**\n\n{embed.get('description', '')}")
                 lines += [f"- {f['name']}: {f['value']}" for f in embed.get("fields") or []]
                 lines.append((embed.get("footer") or {}).get("text", ""))
