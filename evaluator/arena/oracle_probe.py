@@ -182,7 +182,7 @@ class _Prober:
             if self.with_setters
             else ()
         )
-        times = [e.words[3] for e in trace.exchanges if e.data == _ROUND and len(e.answer) == 160]
+        times = self._times(trace, leaves)
         return OracleProbe(
             reserve=a,
             asset=asset.symbol,
@@ -199,6 +199,15 @@ class _Prober:
             setters=setters,
             updated_at=min(times) if times else None,
         )
+
+    def _times(self, trace: PriceTrace, leaves: Sequence[PriceLeaf]) -> list[int]:
+        """When the rounds that were read, or stand behind what was read, were made."""
+        rounds = {e.to: e.answer for e in trace.exchanges if e.data == _ROUND}
+        asked = [c for c in dict.fromkeys(leaf.contract for leaf in leaves) if c not in rounds]
+        answers = self.sandbox.call_many([(c, _ROUND) for c in asked])
+        rounds |= {c: a for c, a in zip(asked, answers, strict=True) if isinstance(a, bytes)}
+        times = (int.from_bytes(a[96:128], "big") for a in rounds.values() if len(a) == 160)
+        return [t for t in times if self._is_time(t)]
 
     def code(self, address: str) -> bytes:
         if address not in self.codes:

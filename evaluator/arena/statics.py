@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
 from evaluator.arena.oracle_probe import OracleProbe, PoolSource
+from evaluator.arena.statics_tokens import token_behaviour
 from evaluator.chain.abi import Abi
 from evaluator.chain.sandbox import Sandbox
 from evaluator.errors import ChainError
@@ -22,6 +23,7 @@ EMPTY_BELOW = 10_000  # base units of shares; rounding then takes less than a te
 FLOOR_IS_NEAR = 0.1  # of today's price: a fall to it has happened to many tokens
 FLOOR_IS_FAR = 0.01  # likewise
 OLD = 2 * 86_400  # seconds, longer than the longest heartbeat in use
+_ROUNDING = 1e-9  # of a transfer
 _SHARES = Abi.parse(["function totalSupply() view returns (uint256)"])
 _MOVE_OF_MANIPULATION = 2.0  # price factor a manipulation aims at, at the least
 
@@ -46,6 +48,8 @@ class WeakKind(StrEnum):
     SETTER = "price that anybody can set"
     REFUSES = "price that goes missing"
     STALE = "old price"
+    KEEPS = "token that keeps a part of what is sent"
+    HOOKS = "token that calls whom it is sent to"
 
 
 class Opening(StrEnum):
@@ -171,6 +175,41 @@ def empty_listings(
     return tuple(out)
 
 
+def weak_tokens(
+    sandbox: Sandbox, market: Market, opened: Mapping[int, Opening]
+) -> tuple[WeakPoint, ...]:
+    """Find listed tokens that do not arrive whole, or call others when they are sent."""
+    out = []
+    for a, opening in opened.items():
+        asset = market.reserves[a].asset
+        seen = token_behaviour(sandbox, asset.address) if opening is Opening.LISTED else None
+        if seen is not None and abs(seen.kept) > _ROUNDING:
+            out.append(
+                WeakPoint(
+                    kind=WeakKind.KEEPS,
+                    weight=Weight.DANGER,
+                    asset=asset.symbol,
+                    what=f"{asset.symbol} does not arrive whole when it is sent",
+                    detail=f"of a transfer {seen.kept:.4%} is missing; a market that books what it "
+                    "was told has less than it owes",
+                    opening=opening,
+                )
+            )
+        if seen is not None and seen.calls_parties:
+            out.append(
+                WeakPoint(
+                    kind=WeakKind.HOOKS,
+                    weight=Weight.DANGER,
+                    asset=asset.symbol,
+                    what=f"{asset.symbol} calls its sender or receiver when it is sent",
+                    detail="they can act in the middle of the market's own transaction, before "
+                    "its books are closed",
+                    opening=opening,
+                )
+            )
+    return tuple(out)
+
+
 def weak_prices(
     market: Market, probes: Sequence[OracleProbe], opened: Mapping[int, Opening], *, forked_at: int
 ) -> tuple[WeakPoint, ...]:
@@ -265,7 +304,7 @@ def weak_prices(
         if age > OLD:
             point(
                 WeakKind.STALE,
-                Weight.DOUBT,
+                Weight.DANGER,
                 f"the price of {probe.asset} is old",
                 f"its last round was {age / 86_400:.1f} days before the state that was forked",
             )

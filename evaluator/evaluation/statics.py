@@ -15,6 +15,7 @@ from evaluator.arena.statics import (
     empty_listings,
     opened_reserves,
     weak_prices,
+    weak_tokens,
 )
 from evaluator.arena.statics_code import ChangeableCode, CodeRisk, changeable_code
 from evaluator.chain.sandbox import Sandbox
@@ -82,6 +83,7 @@ def _weak_points(
     probes = probe_oracles(sandbox, after, reserves=opened)
     points = (
         *empty_listings(sandbox, after, opened),
+        *weak_tokens(sandbox, after, opened),
         *weak_prices(after, probes, opened, forked_at=sandbox.block.timestamp),
     )
     return points, tuple(p for p in probes if opened[p.reserve] is not Opening.WIDER)

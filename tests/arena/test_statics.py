@@ -16,6 +16,7 @@ from evaluator.arena.statics import (
     weak_prices,
 )
 from evaluator.arena.statics_code import CodeRisk, can_destroy_itself, changeable_code
+from evaluator.arena.statics_tokens import token_behaviour
 from evaluator.chain.abi import Abi
 from evaluator.chain.artifacts import load_artifact
 from evaluator.chain.contract import Contract
@@ -88,7 +89,7 @@ def test_what_weighs_how_much(read_only_sandbox, aave_market):
     assert weights(aave_market, deep, Opening.SOURCE) == {WeakKind.POOL: Weight.DOUBT}
     assert weights(aave_market, late, Opening.SOURCE) == {WeakKind.POOL: Weight.DOUBT}
     old = replace(calm, updated_at=aave_market.timestamp - 3 * 86_400)
-    assert weights(aave_market, old, Opening.SOURCE) == {WeakKind.STALE: Weight.DOUBT}
+    assert weights(aave_market, old, Opening.SOURCE) == {WeakKind.STALE: Weight.DANGER}
 
 
 def test_self_destruction_is_an_instruction_and_not_a_constant():
@@ -145,3 +146,37 @@ def test_code_that_came_or_changed_since_the_proposal_was_made(sandbox, deployme
         young: CodeRisk.ABSENT,
         other: CodeRisk.REPLACED,
     }
+
+
+@pytest.mark.chain
+def test_ordinary_tokens_arrive_whole_and_call_nobody(read_only_sandbox, deployment):
+    for symbol in ("USDC", "WETH", "CRV"):
+        seen = token_behaviour(read_only_sandbox, deployment.tokens[symbol])
+        assert seen is not None
+        assert (seen.kept, seen.calls_parties) == (0.0, False)
+
+
+def token_code(*, keeps: bool, calls: bool) -> bytes:
+    """A token by hand, whose slots are its holders: balanceOf reads one, transfer writes two."""
+    dispatch = "60003560e01c" + "806370a0823114601e57" + "63a9059cbb14602c57" + "600080fd"
+    balance_of = "5b60043554" + "60005260206000f3"
+    arrives = "606460243504602435" + "03" if keeps else "602435"  # less a hundredth
+    hook = "600060006000600060006004355af150" if calls else ""  # calls the receiver
+    transfer = (
+        "5b" + "6024353354033355" + arrives + "6004355401600435" + "55" + hook
+        + "600160005260206000f3"
+    )  # fmt: skip
+    code = bytes.fromhex(dispatch).ljust(0x1E, b"\0") + bytes.fromhex(balance_of)
+    return code.ljust(0x2C, b"\0") + bytes.fromhex(transfer)
+
+
+@pytest.mark.chain
+@pytest.mark.parametrize(("keeps", "calls"), [(False, False), (True, False), (False, True)])
+def test_tokens_that_keep_a_part_or_call_somebody_are_seen(sandbox, keeps, calls):
+    token = "0x" + "7c" * 20
+    sandbox.set_code(token, token_code(keeps=keeps, calls=calls))
+    sandbox.mine()
+    seen = token_behaviour(sandbox, token)
+    assert seen is not None
+    assert seen.kept == pytest.approx(0.01 if keeps else 0.0)
+    assert seen.calls_parties is calls
