@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import sqlite3
 from pathlib import Path
@@ -11,6 +12,10 @@ import pytest
 from bot import schema
 from bot.database import back_up, claim, migrate, open_database, rows, scalar, schema_version
 from bot.errors import ConfigurationError
+from bot.evaluation import JobKind
+from bot.evaluations import EvaluationStore
+from bot.jobs import JobQueue
+from bot.settings import EvaluationSettings
 
 
 def test_a_new_file_is_durable_and_strict(tmp_path: Path) -> None:
@@ -69,6 +74,37 @@ def test_a_migration_is_all_or_nothing_and_keeps_a_copy(
     monkeypatch.setattr("bot.database.MIGRATIONS", schema.MIGRATIONS)
     with pytest.raises(ConfigurationError, match="run the newer program"):
         open_database(path)
+
+
+def test_a_database_of_the_first_version_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "bot.db"
+    monkeypatch.setattr("bot.database.MIGRATIONS", schema.MIGRATIONS[:1])
+    old = open_database(path)
+    old["proposals"].insert(
+        {"chain": "test", "governor": "0x1", "number": "7", "proposer": "0x0", "title": "kept",
+         "description": "", "created_block": 1, "created_at": 1, "state": "active"}
+    )  # fmt: skip
+    order = {"kind": "draft", "chain": "test", "chain_id": 1, "with_queued": False,
+             "draft": {"parameter": "p", "value": "1", "markets": ["0x2"]}}  # fmt: skip
+    old["jobs"].insert(
+        {"key": "k", "owner": "user:1", "kind": "draft", "reason": "asked", "not_before": 0,
+         "request": json.dumps(order), "created_at": 0}
+    )  # fmt: skip
+    old.close()
+
+    monkeypatch.setattr("bot.database.MIGRATIONS", schema.MIGRATIONS)
+    now = open_database(path)
+    assert schema_version(now) == len(schema.MIGRATIONS)
+    assert (tmp_path / f"bot.db.before-v{len(schema.MIGRATIONS)}").exists()
+    (proposal,) = EvaluationStore(now).proposals()
+    assert proposal.title == "kept"
+    job = JobQueue(now, EvaluationSettings()).take("w")
+    assert job is not None
+    assert job.order.kind is JobKind.DRAFT
+    assert job.order.draft == order["draft"]
+    now.close()
 
 
 def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
