@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from evaluator.errors import IncompleteState, UnknownProtocol
+from evaluator.evaluation.closed_forms import holding_rows, toxic_rows
 from evaluator.evaluation.conformance import held_against_contracts, replayed, together
 from evaluator.evaluation.market_sections import (
     book_debt,
@@ -135,6 +136,8 @@ def try_market(
                 "scenarios": stressed.scenarios or None,
                 "liquidation_maps": liquidation_maps(before, after),
                 "safe_values": None if safe is None else safe_value_rows(safe),
+                "toxic": toxic_rows(before, after),
+                "holding": holding_rows(before, stressed.battery),
                 "conformance": conformance,
                 "calibration": calibration_rows(calibration, after),
                 "greeks": None if deeper is None else deeper.greeks,

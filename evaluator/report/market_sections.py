@@ -325,6 +325,73 @@ def _plausible(market: MarketSection) -> Iterator[Section]:
         )
 
 
+def _toxic(market: MarketSection) -> Iterator[Section]:
+    if not market.toxic:
+        return
+    yield Section(
+        slug="toxic",
+        title="Room before liquidations do harm",
+        summary=counted(len(market.toxic), "collateral"),
+        blocks=(
+            Table(
+                columns=("collateral", "toxic LTV", "fall left today", "fall left after"),
+                rows=tuple(
+                    (
+                        r.asset,
+                        figures.share(r.toxic),
+                        figures.share(r.today),
+                        figures.share(r.after),
+                    )
+                    for r in market.toxic
+                ),
+            ),
+            Words(
+                text="Above the toxic LTV, 1 / (1 + bonus), a liquidation raises the LTV of who "
+                "is liquidated. The fall is that of the price from the liquidation threshold to "
+                "there; no sampling."
+            ),
+        ),
+    )
+
+
+def _holding(market: MarketSection) -> Iterator[Section]:
+    if not market.holding:
+        return
+    first = market.holding[0]
+    yield Section(
+        slug="holding",
+        title="What it costs to hold a price",
+        summary=counted(len(market.holding), "price"),
+        blocks=(
+            Table(
+                columns=(
+                    "asset",
+                    "held at",
+                    "lost in getting there, USD",
+                    "lost in holding, USD",
+                    "at hand, USD",
+                    "depth",
+                ),
+                rows=tuple(
+                    (
+                        r.asset,
+                        f"×{figures.number(r.factor)}",
+                        figures.money(r.opening),
+                        figures.money(r.holding),
+                        figures.money(r.capital),
+                        "measured" if r.measured else Strong("assumed"),
+                    )
+                    for r in market.holding
+                ),
+            ),
+            Words(
+                text=f"Held for {figures.duration(first.seconds)} against arbitrageurs, on the "
+                "depth before execution, tokens valued at the undisturbed price; no sampling."
+            ),
+        ),
+    )
+
+
 def _conformance(market: MarketSection) -> Iterator[Section]:
     c = market.conformance
     if c is None:
@@ -400,6 +467,8 @@ def market_sections(market: MarketSection, prefix: str, of: str) -> Iterator[Sec
         *_plausible(market),
         *_safe_values(market),
         *_greeks(market),
+        *_toxic(market),
+        *_holding(market),
         *_conformance(market),
         *_calibration(market),
     ):

@@ -124,6 +124,27 @@ class FirstPassageRow(Part):
     median: EstimateRow | None  # seconds, of the paths on which it does; None: none
 
 
+class ToxicRow(Part):
+    """How far the price may fall after liquidation begins before liquidations do harm."""
+
+    asset: Text  # collateral, with its eMode category if it is not 0
+    toxic: float  # LTV above which a liquidation raises LTV, after execution, fraction
+    today: float  # fall of the price from liquidation to there, fraction
+    after: float  # the same after execution
+
+
+class HoldingRow(Part):
+    """What it costs to hold an asset's price away from the rest of the market."""
+
+    asset: Text
+    factor: float  # price held over undisturbed price
+    seconds: float  # it is held for
+    opening: float  # USD lost in getting there
+    holding: float  # USD lost to arbitrageurs after that
+    capital: float  # USD at hand for the first trade
+    measured: bool  # depth was measured, not assumed
+
+
 class LiquidationMap(Part):
     """Debt that becomes liquidatable as one asset's price falls, all else equal."""
 
@@ -230,6 +251,8 @@ class MarketSection(Part):
     loss_exceedance: Curves | None = None  # x: USD; values: probability of more bad debt
     fan: Fan | None = None
     liquidation_maps: tuple[LiquidationMap, ...] | None = None
+    toxic: tuple[ToxicRow, ...] | None = None
+    holding: tuple[HoldingRow, ...] | None = None
     sensitivity: Sensitivity | None = None
     safe_values: tuple[SafeValueRow, ...] | None = None
     greeks: tuple[GreekRow, ...] | None = None

@@ -75,3 +75,19 @@ def test_a_full_evaluation_shows_greeks_sensitivity_and_the_most_plausible_loss(
     report = aave.report.model_copy(update={"markets": (market,)})
     slugs = {s.slug for s in sections(report)}
     assert {"greeks", "sensitivity", "plausible_loss", "assets", "first_passage"} <= slugs
+
+
+def test_a_lower_threshold_leaves_more_room_before_liquidations_do_harm(aave):
+    market = aave.report.markets[0]
+    weth = next(r for r in market.toxic if r.asset == "WETH")
+    assert weth.toxic == pytest.approx(1 / 1.05)
+    assert weth.after > weth.today > 0.0
+    assert weth.today == pytest.approx(1.0 - 0.825 * 1.05)
+
+
+def test_a_price_in_a_deeper_pool_costs_more_to_hold(aave):
+    rows = aave.report.markets[0].holding
+    cost = {(r.asset, r.factor): r.opening + r.holding for r in rows}
+    assert cost["WETH", 0.7] > cost["CRV", 0.7] > 0.0
+    assert all(r.measured and r.capital > r.opening for r in rows)
+    assert [r.opening + r.holding for r in rows] == sorted(cost.values())
