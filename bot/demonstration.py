@@ -140,7 +140,7 @@ class Demonstration:
         finally:
             service.stop()
             await asyncio.wait({running})
-        self._tell("the bot has stopped")
+            self._tell("the bot has stopped")
 
     async def _watch(self, database: Path) -> None:
         """Tell what the running evaluation does, as the bot's own database has it."""

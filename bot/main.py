@@ -162,7 +162,6 @@ def run() -> None:
         print(f"seatrial-bot: {redact(str(error))}", file=sys.stderr)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        print("seatrial-bot: stopped", file=sys.stderr)
         sys.exit(130)
 
 
