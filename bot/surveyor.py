@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import time
 from collections.abc import Callable
 
@@ -15,7 +16,7 @@ from bot.surveys import Survey, SurveyStore
 
 log = logging.getLogger(__name__)
 
-AGAIN = 600.0  # seconds after which a survey that failed is tried again, at most
+AGAIN = 600.0  # seconds after which a survey that failed by chance is tried again, at most
 
 
 class Surveyor:
@@ -33,7 +34,8 @@ class Surveyor:
         self._surveys = surveys
         self._evaluator = evaluator
         self._clock = clock
-        self._failed: dict[tuple[str, str], float] = {}  # when, by the clock
+        # Of surveys that failed: not to be tried again before this time of the clock.
+        self._not_before: dict[tuple[str, str], float] = {}
         self._stopping = asyncio.Event()
 
     def stop(self) -> None:
@@ -53,8 +55,7 @@ class Surveyor:
                 await asyncio.wait_for(self._stopping.wait(), min(every, 30.0))
 
     def _is_due(self, governor: GovernorSettings, every: float) -> bool:
-        failed = self._failed.get((governor.chain, governor.address))
-        if failed is not None and self._clock() - failed < min(every, AGAIN):
+        if self._clock() < self._not_before.get((governor.chain, governor.address), -math.inf):
             return False
         return self._surveys.age(governor.chain, governor.address) >= every
 
@@ -85,9 +86,11 @@ class Surveyor:
             self._surveys.put(*where, Survey.from_json(result.report))
         except (EvaluationFailed, OSError) as error:
             # Nothing hangs on it: drafts can be typed, prices are followed by the feeds.
-            if where not in self._failed:
+            if where not in self._not_before:
                 log.info("the markets of %s were not surveyed: %s", governor.name, error)
-            self._failed[where] = self._clock()
+            every = self._settings.evaluation.survey_every
+            lasting = isinstance(error, EvaluationFailed) and error.permanent
+            self._not_before[where] = self._clock() + (every if lasting else min(every, AGAIN))
             return False
-        self._failed.pop(where, None)
+        self._not_before.pop(where, None)
         return True
