@@ -126,16 +126,14 @@ def _opening(was: Reserve | None, now: Reserve) -> Opening | None:
 
 
 def changed_inside(
-    probes_of: Mapping[int, Collection[str]], changed: Collection[str], plain: Collection[str]
+    ways: Mapping[int, Collection[str]], changed: Collection[str]
 ) -> tuple[int, ...]:
     """Return the reserves whose price is told by a contract that execution changed.
 
-    `probes_of` are the contracts on the way of each price, `changed` those whose storage
-    or code is not as it was, `plain` the market's own tokens, whose storage moves with
-    every interest; all lower-case.
+    `ways` are the contracts on the way of each price, `changed` those whose storage or
+    code is not as it was, but for the market's own; all lower-case.
     """
-    other = set(changed) - set(plain)
-    return tuple(a for a, contracts in probes_of.items() if other & set(contracts))
+    return tuple(a for a, contracts in ways.items() if set(changed) & set(contracts))
 
 
 def empty_listings(
