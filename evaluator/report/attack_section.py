@@ -71,7 +71,7 @@ def _told(a: AttackRow) -> str:
         profit = "" if a.loan_profit_usd is None else f" for {figures.money(a.loan_profit_usd)} USD"
         words.append(f"paid by {a.paid_by}{profit} after its fee")
     elif a.atomic:
-        words.append("nobody lends what it takes: it needs capital")
+        words.append("no flash loan was found to pay for it: it needs capital")
     if a.with_execution:
         words.append("possible in the block that executes the proposal")
     if a.frozen:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -20,6 +21,7 @@ _MARK = 0x5EA7_7A1D_0000_0000_0000_0000_B1A4_C0DE
 _MARKED = _MARK.to_bytes(32, "big")
 _VALUE = 2**256 - 1  # Attacker.VALUE
 _PARTS = 10**9  # a share is a whole number of these
+_UNDER_CAP = 0.999  # of what a cap leaves, for the interest of the blocks between
 _SELL = "sell"
 _PERFORM = selector(
     "perform((address,uint256,bytes,bool,(uint256,((address,bytes,uint256)[],"
@@ -121,11 +123,14 @@ def _calls(ground: Ground, move: Move) -> tuple[SimulatedCall, ...]:
 
 
 def _swap(ground: Ground, move: Move) -> SimulatedCall:
-    pool = ground.pools.get(move.pool)
-    if pool is None or move.asset not in (pool.token0, pool.token1):
-        raise Impossible(f"{move.asset} is not traded at {move.pool}")
-    hop = (pool.address, pool.kind is PoolKind.UNISWAP_V3)
-    data = ground.attacker.abi.encode(_SELL, move.asset, _MARK, [hop])
+    token, hops = move.asset, []
+    for address in filter(None, (move.pool, move.then)):
+        pool = ground.pools.get(address)
+        if pool is None or token not in (pool.token0, pool.token1):
+            raise Impossible(f"{token} is not traded at {address}")
+        hops.append((pool.address, pool.kind is PoolKind.UNISWAP_V3))
+        token = pool.other(token)
+    data = ground.attacker.abi.encode(_SELL, move.asset, _MARK, hops)
     return SimulatedCall(sender=ATTACKER, to=ATTACKER, data=data)
 
 
@@ -142,7 +147,8 @@ def _quotients(ground: Ground, move: Move, fair: Mapping[str, float]) -> list[Qu
     elif asset is None:
         raise Impossible(f"the market has no reserve of {move.asset}")
     elif amount.basis is Basis.ROOM:
-        return [_share(lending.room(ATTACKER, asset), amount.value), lending.cash(asset)]
+        room = _share(lending.room(ATTACKER, asset), amount.value)
+        return [room, lending.cash(asset), *_below_cap(ground, asset)]
     elif amount.basis is Basis.CASH:
         whole = [lending.cash(asset)]
     elif amount.basis is Basis.SUPPLIED:
@@ -150,6 +156,16 @@ def _quotients(ground: Ground, move: Move, fair: Mapping[str, float]) -> list[Qu
     else:
         whole = [lending.owed(move.debtor or ATTACKER, asset)]
     return [_share(q, amount.value) for q in whole]
+
+
+def _below_cap(ground: Ground, asset: int) -> list[Quotient]:
+    """What the borrow cap leaves, as it stands before the attack; () without a cap."""
+    reserve = ground.market.reserves[asset]
+    left = reserve.parameters.borrow_cap - reserve.borrowed
+    if math.isinf(left):
+        return []
+    units = int(max(left, 0.0) * _UNDER_CAP * 10.0**reserve.asset.decimals)
+    return [Quotient(numerator=units)]
 
 
 def _share(whole: Quotient, value: float) -> Quotient:

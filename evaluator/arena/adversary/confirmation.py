@@ -23,12 +23,13 @@ from evaluator.chain.simulation import (
 )
 from evaluator.errors import RpcError, TransactionReverted
 from evaluator.market import Family
-from evaluator.protocols.pools import Pool, PoolKind
+from evaluator.protocols.pools import PoolKind
 
 _MOST_SOURCES = 6  # lenders tried for one token
 _SCALES = (1.0, 0.5, 0.2, 0.05, 0.01)  # of what was brought, tried until somebody lends it
-_SOLD = (0.02, 0.2, 1.0)  # of what was taken, sold to pay a loan back
-_MOST_TRIED = 16  # choices of a lender for each token
+_SOLD = (0.02, 0.2, 0.6, 0.9)  # of what was taken, sold to pay a loan back
+_MOST_TRIALS = 60  # sequences tried in search of a loan
+_MOST_TRIED = 6  # choices of a lender for each token
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,6 +81,7 @@ def find_loan(stage: Stage, sequence: Moves, lenders: Sequence[str]) -> Loan | N
     """
     if not sequence.atomic:
         return None
+    last = stage.tried + _MOST_TRIALS
     for times in _SCALES:
         smaller = scaled(sequence, times)
         try:
@@ -88,7 +90,7 @@ def find_loan(stage: Stage, sequence: Moves, lenders: Sequence[str]) -> Loan | N
             return None
         for candidate in (smaller, *_paid_back(stage.ground, smaller, list(purse))):
             best = _best_loan(stage, candidate, purse, lenders)
-            if best is not None:
+            if best is not None or stage.tried >= last:
                 return best
     return None
 
@@ -119,37 +121,38 @@ def _best_loan(
 
 def _paid_back(ground: Ground, sequence: Moves, owed: Sequence[str]) -> Iterator[Moves]:
     """Sell some of what was taken for what is owed, on the deepest pools, over at most two."""
-    taken = [m.asset for m in sequence.moves if m.kind is Kind.BORROW]
-    routes = [
-        route
-        for token in dict.fromkeys(taken)
-        if token not in owed and not ground.tokens[token].native
-        for target in owed
-        if (route := _route(ground, token, target))
-    ]
+    taken = dict.fromkeys(m.asset for m in sequence.moves if m.kind is Kind.BORROW)
+    routes = []
+    for target in owed:
+        # One way for each: every swap more costs gas that one transaction may not have.
+        found = (
+            _route(ground, token, target)
+            for token in taken
+            if token not in owed and not ground.tokens[token].native
+        )
+        routes += [route for route in found if route][:1]
     for share in _SOLD if routes else ():
         closing = [
             Move(
-                kind=Kind.SWAP, asset=token, pool=pool.address, may_fail=True,
-                amount=held(share if i == 0 else 1.0),
+                kind=Kind.SWAP, asset=token, pool=first, then=then, amount=held(share),
+                may_fail=True,
             )
-            for route in routes
-            for i, (token, pool) in enumerate(route)
+            for token, first, then in routes
         ]  # fmt: skip
         yield replace(sequence, moves=(*sequence.moves, *closing))
 
 
-def _route(ground: Ground, token: str, target: str) -> list[tuple[str, Pool]]:
-    """Pools from one token to another with the tokens sold there; () if there are none."""
+def _route(ground: Ground, token: str, target: str) -> tuple[str, str, str] | None:
+    """The token, the pool it is sold at, and a second one or ""; None if there is no way."""
     direct = [p for p in ground.pools_of(token) if p.other(token) == target]
     if direct:
-        return [(token, direct[0])]
+        return token, direct[0].address, ""
     for first in ground.pools_of(token):
         hub = first.other(token)
         then = [p for p in ground.pools_of(hub) if p.other(hub) == target]
         if then:
-            return [(token, first), (hub, then[0])]
-    return []
+            return token, first.address, then[0].address
+    return None
 
 
 def _lenders(

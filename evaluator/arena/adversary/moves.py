@@ -78,6 +78,7 @@ class Move:
     asset: str = ""  # token moved, priced, sold or repaid: lower-case address
     amount: Amount | None = None  # of `asset`
     pool: str = ""  # SWAP: where it is sold, lower-case address
+    then: str = ""  # SWAP: a second pool, where what the first paid is sold on
     debtor: str = ""  # LIQUIDATE: whose debt is repaid
     collateral: str = ""  # LIQUIDATE: token seized, lower-case address
     factor: float = 1.0  # SHOCK, SET_PRICE: price over the price before
@@ -133,7 +134,7 @@ class Sequence:
     @property
     def pools(self) -> tuple[str, ...]:
         """Every pool traded on."""
-        return tuple(dict.fromkeys(m.pool for m in self.moves if m.pool))
+        return tuple(dict.fromkeys(p for m in self.moves for p in (m.pool, m.then) if p))
 
     @property
     def debtors(self) -> tuple[str, ...]:

@@ -30,6 +30,7 @@ from evaluator.protocols.pools import Pool
 
 DEBTS = 4  # reserves that are emptied, those with most cash first
 _ALL = 0.999  # of what may be borrowed; rounding eats the rest
+_CHEAP = 0.9  # of the fair price: an oracle that says less sells a token too cheaply
 _TINY = 1e-3  # of the capital: a reserve with less supply counts as empty
 _LIQUIDATED = 4  # accounts that are tried
 
@@ -78,14 +79,16 @@ def collaterals(k: Knowledge) -> list[str]:
 
 
 def debts(k: Knowledge, but: str = "") -> list[str]:
-    """Tokens that can be borrowed, the one with most cash first."""
+    """Tokens that can be borrowed: what the oracle holds too cheap, then by their cash."""
     found = []
     for reserve in k.ground.market.reserves:
         p, token = reserve.parameters, reserve.asset.address.lower()
         usable = p.active and not p.frozen and not p.paused and p.borrowing_enabled
         if usable and token != but and reserve.cash > 0.0 and k.ground.tokens[token].fair > 0.0:
-            found.append((-k.usd(token, _borrowable(k, token)), token))
-    return [token for _, token in sorted(found)]
+            fair = k.ground.tokens[token].fair
+            cheap = 0.0 < reserve.asset.price < _CHEAP * fair
+            found.append((not cheap, -k.usd(token, _borrowable(k, token)), token))
+    return [token for _, _, token in sorted(found)]
 
 
 def _borrowable(k: Knowledge, token: str) -> float:

@@ -110,7 +110,9 @@ def _stuck(
         if probe.pools or not bounded or not leaves.movable(probe.token):
             continue
         ask = ground.lending.price(probe.reserve)
-        for factor in (*FALLS, *RISES):
+        # What is pegged can fall far and rises by no multiple.
+        pegged = ground.market.reserves[probe.reserve].asset.pegged_to is not None
+        for factor in FALLS if pegged else (*FALLS, *RISES):
             calls, overrides = leaves.scaled({probe.token: factor}, timestamp=at)
             block = SimulatedBlock(
                 calls=(*calls, ask), overrides=tuple(overrides), timestamp=at, gas_limit=BLOCK_GAS

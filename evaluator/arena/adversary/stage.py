@@ -216,7 +216,8 @@ def in_words(ground: Ground, move: Move) -> str:
         case Kind.SWAP:
             pool = ground.pools.get(move.pool)
             to = "" if pool is None else f" for {ground.tokens[pool.other(move.asset)].symbol}"
-            return f"sell {amount}{symbol}{to} at {move.pool}"
+            on = f" and that at {move.then}" if move.then else ""
+            return f"sell {amount}{symbol}{to} at {move.pool}{on}"
         case Kind.DONATE:
             return f"give {amount}{symbol} to {move.target or 'its reserve'}"
         case Kind.LIQUIDATE:
