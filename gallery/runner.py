@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -34,6 +35,7 @@ class Result:
     seen: tuple[Harm, ...]  # kinds of harm for which the verdict is FAIL
     because: str  # the sentence that decided; may hold hostile text
     seconds: float  # set-up and evaluation
+    cpu_seconds: float  # processor time of both, with that of the anvils they started
     attack: str  # the costliest attack found, a sentence, "" if none was found
     capital_usd: float | None  # least capital it takes, None: no attack, or not known
     atomic: bool | None  # whether it is one transaction, None: no attack
@@ -100,7 +102,7 @@ def write(results: Sequence[Result], path: Path) -> None:
 
 
 def _one(case: Case, base: EmbeddedChain, *, paths: int, seed: int, progress: Progress) -> Result:
-    began = time.monotonic()
+    began, busy = time.monotonic(), _cpu_seconds()
     try:
         evaluation = evaluated(case, base, paths=paths, seed=seed, progress=progress)
     except SeatrialError as error:
@@ -121,6 +123,7 @@ def _one(case: Case, base: EmbeddedChain, *, paths: int, seed: int, progress: Pr
         seen=scored.seen,
         because=scored.because,
         seconds=time.monotonic() - began,
+        cpu_seconds=_cpu_seconds() - busy,
         attack=section.what if section is not None and told else "",
         capital_usd=None if attack is None else attack.capital_usd,
         atomic=attack.atomic if attack is not None else False if told else None,
@@ -135,6 +138,11 @@ def worst_attack(evaluation: Evaluation) -> AttackRow | None:
         return None
     new = [a for a in section.attacks if a.confirmed and not a.open_today]
     return max(new, key=_lost, default=None)
+
+
+def _cpu_seconds() -> float:
+    """Processor time of this process and of the children it has seen end."""
+    return sum(os.times()[:4])
 
 
 def _lost(attack: AttackRow) -> float:

@@ -49,6 +49,7 @@ _FOLLOWS = {
     "rate_strategy": "rate_curve.",
     "rate_model": "rate_curve.",
     "blocks_per_year": "listed",
+    "implementation": "listed",
     "v_token": "listed",
 }
 
