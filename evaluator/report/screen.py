@@ -142,6 +142,15 @@ def adversary_sentence(report: ReportModel) -> str:
     budget = "" if a.budget_usd is None else f", capital up to {figures.money(a.budget_usd)} USD"
     tried = f"{a.sequences:,} attack sequences on the fork{budget}"
     if a.gain_usd <= 0 and a.loss_usd <= 0:
+        users = max(
+            (x.user_harm_usd for x in a.attacks if x.confirmed and not x.open_today), default=0.0
+        )
+        if users > 0.0:
+            return (
+                f"{tried}: no loss to the protocol that today's state does not allow as well; "
+                f"users it makes liquidatable lose up to {figures.money(users)} USD to whoever "
+                "liquidates them"
+            )
         return f"{tried}: nothing that today's state does not allow as well"
     confirmed = "confirmed with mined transactions" if a.confirmed else "not confirmed"
     return (

@@ -281,7 +281,7 @@ def _adversary(policy: Policy, evidence: Evidence) -> Iterator[Reason]:
         rule="fail.adversary_usd"
         if kind is FAIL
         else "caution.share_of_fail_bounds of fail.adversary_usd",
-        sentence=f"{tried} found nothing that today's state does not allow as well"
+        sentence=f"{tried} found no loss to the protocol that today's state does not allow as well"
         if worst <= 0.0
         else f"an adversary gains {figures.money(search.gain_usd)} USD and the protocol loses "
         f"{figures.money(search.loss_usd)} USD by a way not open today: {search.what}",
