@@ -132,8 +132,9 @@ def _finding(tried: TriedSqueeze) -> Finding:
     said = (
         "not repeated on the contracts"
         if replay is None
-        else f"{replay.loss_contract:,.0f} USD on the contracts, by {replay.liquidations} "
-        "liquidations sent as transactions"
+        # A share, because the dollars hang on the second in which the position is opened.
+        else f"of which the contracts lose {replay.loss_contract / max(replay.loss_model, 1.0):.0%} in "
+        f"{replay.liquidations} liquidations sent as transactions"
     )
     sure = tried.confirmed and not s.assumed_depth
     return Finding(

@@ -56,7 +56,7 @@ def test_what_the_contracts_did_not_show_or_depth_that_was_assumed_is_only_told(
         assert (finding.kind, finding.severity) == (FindingKind.NOTE, Severity.MEDIUM)
     (finding,) = squeezed(TRIED).findings()
     assert (finding.kind, finding.severity) == (FindingKind.ADVERSARY, Severity.HIGH)
-    assert "29,000,000 USD on the contracts" in finding.detail
+    assert "the contracts lose 97% in 79 liquidations" in finding.detail
 
 
 def test_the_report_tells_the_squeeze_unless_an_attack_is_worse():
