@@ -129,11 +129,12 @@ def _repeated(
 
 def _finding(tried: TriedSqueeze) -> Finding:
     s, replay = tried.squeeze, tried.replay
+    share = 0.0 if replay is None else replay.loss_contract / max(replay.loss_model, 1.0)
     said = (
         "not repeated on the contracts"
         if replay is None
         # A share, because the dollars hang on the second in which the position is opened.
-        else f"of which the contracts lose {replay.loss_contract / max(replay.loss_model, 1.0):.0%} in "
+        else f"of which the contracts lose {share:.0%} in "
         f"{replay.liquidations} liquidations sent as transactions"
     )
     sure = tried.confirmed and not s.assumed_depth
