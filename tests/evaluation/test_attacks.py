@@ -90,3 +90,9 @@ def test_a_report_without_a_search_says_so(mispriced, tmp_path, capsys):
     path.write_text(to_json(mispriced.report.model_copy(update={"adversary": None})))
     assert main(["attack", "show", str(path)]) != 0
     assert "no search" in capsys.readouterr().err
+
+
+def test_the_same_request_finds_the_same_attacks(mispriced):
+    again = evaluate(mispriced.request)
+    assert again.manifest.results == mispriced.manifest.results
+    assert again.report.adversary == mispriced.report.adversary
