@@ -173,6 +173,7 @@ def _overrides(reader: _Reader, table: object) -> tuple[Override, ...]:
         good = {
             "bool": isinstance(value, bool),
             "int": isinstance(value, int) and not isinstance(value, bool),
+            "str": isinstance(value, str) and len(value) <= MAX_TEXT,
         }.get(kinds[name], _is_number(value))
         if not good:
             reader.fail(f"battery.{name} is {value!r}; give a {kinds[name]}")

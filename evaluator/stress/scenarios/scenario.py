@@ -67,7 +67,7 @@ class Override:
     """A setting of the battery that the scenario changes."""
 
     name: str  # of a field of Battery
-    value: float | int | bool  # in the field's unit
+    value: float | int | bool | str  # in the field's unit
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -209,3 +209,12 @@ def test_hostile_files_are_refused(tmp_path: Path):
         load_scenario(tmp_path / "missing.toml")
     with pytest.raises(ConfigurationError, match="choose one of"):
         find_scenario("no such thing")
+
+
+def test_a_users_scenario_can_hold_a_price():
+    held = 'manipulated = "CRV"\nmanipulation_factor = 1.8\nmanipulation_steps = 3\n'
+    battery = parse_scenario((VALID + held).encode(), origin="mine.toml").apply_battery(Battery())
+    assert battery.manipulated == "CRV"
+    assert battery.manipulation_steps == 3
+    with pytest.raises(ConfigurationError, match="manipulated"):
+        parse_scenario((VALID + "manipulated = 3\n").encode(), origin="mine.toml")
