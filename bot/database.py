@@ -18,7 +18,7 @@ from typing import Any
 
 from bot.errors import ConfigurationError
 from bot.schema import MIGRATIONS
-from evaluator.sqlite import Database
+from evaluator import Database
 
 BUSY_TIMEOUT = 5000  # milliseconds to wait for a reader's lock
 

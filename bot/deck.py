@@ -18,7 +18,7 @@ from bot.settings import Settings
 from bot.surveyor import Surveyor
 from bot.surveys import SurveyStore
 from bot.workshop import Workshop
-from evaluator.sqlite import Database
+from evaluator import Database
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

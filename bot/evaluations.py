@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from bot.database import row, rows
 from bot.evaluation import FinishedEvaluation
 from bot.jobs import Job
-from evaluator.sqlite import Database
+from evaluator import Database
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

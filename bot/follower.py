@@ -23,7 +23,7 @@ from bot.errors import PoisonedLog, ProviderBehind, ReorgBelowFinality, Seatrial
 from bot.journal import Header, Journal
 from bot.lifecycle import DERIVED, ENDED, RawLog, read_log
 from bot.settings import ChainSettings
-from evaluator.sqlite import Database
+from evaluator import Database
 
 log = logging.getLogger(__name__)
 

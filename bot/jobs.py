@@ -21,7 +21,7 @@ from bot.database import audit, row, rows, scalar
 from bot.errors import SeatrialError
 from bot.evaluation import EvaluationOrder, JobKind
 from bot.settings import EvaluationSettings
-from evaluator.sqlite import Database
+from evaluator import Database
 
 USER = "user:"  # owners that begin so are people and have a limit of their own
 

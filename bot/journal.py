@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from bot.database import row, rows, scalar
 from bot.lifecycle import Change, ChangeKind, RawLog, title_of
-from evaluator.sqlite import Database
+from evaluator import Database
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

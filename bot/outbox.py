@@ -26,7 +26,7 @@ from enum import StrEnum
 from typing import Any
 
 from bot.database import row, rows, scalar
-from evaluator.sqlite import Database
+from evaluator import Database
 
 MAX_ERROR = 500  # characters kept of what a target said
 

@@ -24,7 +24,7 @@ from bot.outbox import NewPost, Outbox
 from bot.posts import ASKED
 from bot.settings import Settings
 from bot.surveys import Survey, SurveyStore, what_moved
-from evaluator.sqlite import Database
+from evaluator import Database
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from bot.database import row, rows
 from bot.errors import EvaluationFailed
-from evaluator.sqlite import Database
+from evaluator import Database
 
 MOST_PARAMETERS = 20_000
 MOST_RESERVES = 2_000

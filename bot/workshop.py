@@ -17,7 +17,7 @@ from bot.evaluations import EvaluationStore, StoredEvaluation
 from bot.jobs import Job, JobQueue, JobState, LeaseLost
 from bot.outbox import NewPost, Outbox
 from bot.settings import EvaluationSettings
-from evaluator.sqlite import Database
+from evaluator import Database
 
 log = logging.getLogger(__name__)
 

@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from evaluator.report.markdown import to_markdown
     from evaluator.report.model import ReportModel
     from evaluator.report.screen import written
+    from evaluator.sqlite import Database
     from evaluator.stress.battery import Battery
     from evaluator.stress.scenarios.library import scenario_names
     from evaluator.verdict.policy import Policy
@@ -121,6 +122,7 @@ _HOMES = {
     "evaluator.report.markdown": ("to_markdown",),
     "evaluator.report.model": ("ReportModel",),
     "evaluator.report.screen": ("written",),
+    "evaluator.sqlite": ("Database",),
     "evaluator.stress.battery": ("Battery",),
     "evaluator.stress.scenarios.library": ("scenario_names",),
     "evaluator.verdict.policy": ("Policy",),
@@ -134,6 +136,7 @@ __all__ = [
     "BlockRef",
     "Chart",
     "ConfigurationError",
+    "Database",
     "Deployment",
     "EmbeddedChain",
     "Evaluation",

@@ -30,7 +30,7 @@ from bot.jobs import Job, JobState
 from bot.outbox import NewPost, PostKind
 from bot.posts import REASONS, Telling, moment
 from bot.settings import Settings
-from evaluator.sqlite import Database
+from evaluator import Database
 
 TARGET = "discord"
 REPLY = "discord"  # key in a job's reply_to

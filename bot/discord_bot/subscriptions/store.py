@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from bot.database import audit, row, rows
-from evaluator.sqlite import Database
+from evaluator import Database
 
 
 class Severity(StrEnum):
