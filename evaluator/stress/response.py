@@ -11,6 +11,9 @@ range: the book as it is, and the book of this module, in which all of it is.
   or owe the asset today, with half of their unused borrowing power used as well.
 - A higher debt ceiling of isolated collateral: the same, with as much of the collateral as the
   new ceiling's debt needs at its LTV.
+- An asset that an efficiency mode takes in, or lends more against: as much of it as is supplied
+  today comes in again, within the supply cap, and owes up to the mode's LTV of the asset of the
+  mode that has most to lend.
 """
 
 from __future__ import annotations
@@ -27,6 +30,8 @@ FloatArray = NDArray[np.float64]
 
 # New room is filled with copies of at most this many of the largest positions.
 LARGEST_COPIED = 200
+# Positions that enter an efficiency mode, of equal size.
+IN_MODE = 20
 # A cap that was lifted altogether is taken to double what is there.
 UNCAPPED_GROWTH = 2.0
 _TOLERANCE = 1e-9
@@ -60,8 +65,8 @@ def _power(market: Market, book: Book) -> _Power:
 def responding_market(before: Market, after: Market) -> Market | None:
     """Return `after` with its new room used up; None when the proposal gives none."""
     levered = _relever(before, after)
-    filled = _fill_caps(before, levered if levered is not None else after)
-    return filled if filled is not None else levered
+    filled = _fill_caps(before, levered if levered is not None else after) or levered
+    return _enter_modes(before, filled if filled is not None else after) or filled
 
 
 def _relever(before: Market, after: Market) -> Market | None:
@@ -134,6 +139,69 @@ def _fill_caps(before: Market, market: Market) -> Market | None:
             if room > 0.0:
                 grown = _copy_positions(grown or market, market.book, a, side, room) or grown
     return grown
+
+
+def _enter_modes(before: Market, market: Market) -> Market | None:
+    """Add positions in every efficiency mode that lends more against an asset than before."""
+    old, new = before.ltvs(), market.ltvs()
+    then = {r.asset.symbol: a for a, r in enumerate(before.reserves)}
+    grown: Market | None = None
+    for mode in market.emodes:
+        for a in market.members(mode):
+            r = market.reserves[a]
+            p, k = r.parameters, then.get(r.asset.symbol)
+            ltv = float(new[mode.category, a])
+            was = (
+                float(old[mode.category, k]) if k is not None and mode.category < len(old) else 0.0
+            )
+            if not ltv > was + _TOLERANCE or not p.active or p.frozen or p.paused:
+                continue
+            now = grown or market
+            room = min(r.supplied, max(p.supply_cap - now.reserves[a].supplied, 0.0))
+            lent = [
+                (_borrow_room(now, b) * now.reserves[b].asset.price, b)
+                for b, other in enumerate(now.reserves)
+                if b != a and other.parameters.emode_category == mode.category
+            ]
+            most, b = max(lent, default=(0.0, 0))
+            value = min(room * r.asset.price, most / ltv)
+            if value > 0.0:
+                grown = _borrowing_in(now, mode.category, collateral=a, debt=b, usd=value, ltv=ltv)
+    return grown
+
+
+def _borrowing_in(
+    market: Market, mode: int, *, collateral: int, debt: int, usd: float, ltv: float
+) -> Market:
+    """Add equal positions in a mode, `usd` of collateral in all, that use what it lends."""
+    book, prices = market.book, market.prices
+    n, A = IN_MODE, len(market.reserves)
+    held = {collateral: usd / n / float(prices[collateral])}
+    owed = [
+        {debt: usd / n * ltv * (1.0 - 0.1 * i / n) / float(prices[debt])} for i in range(n)
+    ]  # the most daring use all of it, the others up to a tenth less
+    new_collateral = SparseAmounts.from_rows([held] * n)
+    new_debt = SparseAmounts.from_rows(owed)
+    supplied, borrowed = new_collateral.total(A), new_debt.total(A)
+    symbol = market.reserves[collateral].asset.symbol
+    return replace(
+        market,
+        reserves=tuple(
+            replace(
+                r,
+                supplied=r.supplied + float(s),
+                borrowed=r.borrowed + float(o),
+                cash=max(r.cash + float(s) - float(o), 0.0),
+            )
+            for r, s, o in zip(market.reserves, supplied, borrowed, strict=True)
+        ),
+        book=Book(
+            accounts=book.accounts + tuple(f"+{symbol}.emode.{mode}.{i}" for i in range(n)),
+            collateral=_append(book.collateral, new_collateral),
+            debt=_append(book.debt, new_debt),
+            emode=np.concatenate([book.emode, np.full(n, mode)]),
+        ),
+    )
 
 
 def _copy_positions(

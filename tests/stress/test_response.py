@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from evaluator.market import health_factors
+from evaluator.market import EMode, health_factors
 from evaluator.stress.response import responding_market
 
 
@@ -108,3 +108,27 @@ def test_a_higher_debt_ceiling_is_filled_with_isolated_positions(build):
     assert responding_market(m, full) is None
     lower = build.with_parameters(m, "ETH", debt_ceiling=5e3)
     assert responding_market(m, lower) is None
+
+
+def test_an_asset_taken_into_an_efficiency_mode_is_borrowed_against_there(build):
+    mode = EMode(
+        category=1, label="dollars", ltv=0.93, liquidation_threshold=0.95, liquidation_bonus=0.01
+    )
+    m = build.with_parameters(two(build), "USDC", emode_category=1)
+    m = replace(build.with_parameters(m, "ETH", supply_cap=1e3), emodes=(mode,))
+    taken = build.with_parameters(m, "ETH", emode_category=1)
+    r = responding_market(m, taken)
+    before, n = len(m.book), len(r.book)
+    assert n > before
+    assert set(r.book.emode[before:].tolist()) == {1}
+    # As much comes in as was there, and owes up to the mode's LTV of the mode's other asset.
+    more = r.book.collateral.total(2)[0] - m.book.collateral.total(2)[0]
+    assert more == pytest.approx(m.reserves[0].supplied)
+    owed = r.book.debt.total(2)[1] - m.book.debt.total(2)[1]
+    assert 0.9 * 0.93 * 2000.0 * more < owed < 0.93 * 2000.0 * more
+    health = health_factors(r)[before:]
+    assert health.min() == pytest.approx(0.95 / 0.93)
+    assert responding_market(taken, taken) is None
+    assert responding_market(taken, m) is None
+    full = build.with_parameters(taken, "ETH", supply_cap=m.reserves[0].supplied)
+    assert responding_market(m, full) is None
