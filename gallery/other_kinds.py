@@ -20,6 +20,7 @@ _CALLS = Abi.parse(
         "function transfer(address,uint256) returns (bool)",
         "function updateDelay(uint256)",
         "function setReserveInterestRateStrategyAddress(address,address)",
+        "function setAssetEModeCategory(address,uint8)",
     ]
 )
 _RAISED = (
@@ -102,6 +103,14 @@ def _eased(stage: Stage) -> ProposalRef:
     return _rates(stage, base=0, slope=600, text="slope 1 goes from 6.5 % to 6 % a year.")
 
 
+def _emode(stage: Stage) -> ProposalRef:
+    configurator = stage.sandbox.contract(stage.configurator.address, _CALLS)
+    return stage.by_openzeppelin(
+        call(configurator, "setAssetEModeCategory", stage.deployment.tokens["LINK"], 1),
+        description="# LINK in eMode\n\nAdds LINK to the eMode category ETH correlated.",
+    )
+
+
 CASES = (
     Case(
         name="wrong-decimals",
@@ -144,5 +153,12 @@ CASES = (
         source="borrowers pay a little less",
         build=_eased,
         twin_of="absurd-rates",
+    ),
+    Case(
+        name="wrong-emode",
+        title="lend 93 % against an asset that moves on its own, as if it moved with ETH",
+        source="invented: an eMode category of one asset too many",
+        build=_emode,
+        harms=(Harm.PROTOCOL_LOSS,),
     ),
 )
