@@ -97,6 +97,15 @@ def existing_bad_debt(market: Market, prices: FloatArray) -> float:
     return total
 
 
+def insolvency_bar(threshold: float, existing: float) -> float:
+    """Return the new bad debt, USD, beyond which a path is insolvent.
+
+    The threshold, and what summing up the debt that was bad before may be off by: with a
+    threshold of nothing, rounding would be an event.
+    """
+    return threshold + 1e-9 * existing
+
+
 def borrowing_power_used(market: Market) -> float:
     """Return all debt over all LTV-weighted collateral, at oracle prices."""
     c, d = market.book.collateral, market.book.debt

@@ -39,7 +39,7 @@ from evaluator.market import (
     compound_v2_liquidation,
 )
 from evaluator.stress.battery import Battery, Event
-from evaluator.stress.ledger import AVERAGE_EPSILON, Ledger
+from evaluator.stress.ledger import AVERAGE_EPSILON, Ledger, insolvency_bar
 from evaluator.stress.manipulation import inventory_at
 from evaluator.stress.surroundings import Surroundings
 
@@ -83,6 +83,7 @@ class Simulation:
         existing: float,
     ) -> None:
         self.market, self.battery, self.around, self.existing = market, battery, around, existing
+        self.bar = insolvency_bar(battery.insolvency_threshold, existing)
         self.A = len(market.reserves)
         self.category = ledger.category
         self.watched = ledger.watched
@@ -231,7 +232,7 @@ class Simulation:
         if self.out.first_insolvency < 0:
             worth, _, owed = self.values(slice(None), self.X)
             found = self.out.bad_debt + float(np.maximum(owed - worth, 0.0).sum())
-            if found - self.existing > self.battery.insolvency_threshold:
+            if found - self.existing > self.bar:
                 self.out.first_insolvency = self.t
         if self.battery.keepers_absent:
             return
@@ -349,7 +350,7 @@ class Simulation:
         for i in np.flatnonzero(value < debt):
             self.recognise(int(i), float((debt[i] - value[i]) / debt[i]))
         new = self.out.bad_debt - self.existing
-        if self.out.first_insolvency < 0 and new > self.battery.insolvency_threshold:
+        if self.out.first_insolvency < 0 and new > self.bar:
             self.out.first_insolvency = len(self.around.prices) - 1
 
 

@@ -104,6 +104,22 @@ def test_equals_the_plain_battery(build, engine, data):
     same(build.outcome_on(m, paths, battery), build.outcome_on(m, paths, battery, engine))
 
 
+def test_rounding_is_no_insolvency(build):
+    """Bad debt of before, summed up in another order, is not new: at first seen with this one."""
+    m = build.random_market(178, N=40, family=Family.AAVE_V3, hf=0.9, spread=0.01)
+    order = (
+        Event.REFILL, Event.LIQUIDATIONS, Event.ORACLE, Event.INTEREST, Event.SUPPLIERS,
+        Event.BORROWERS, Event.PRICES,
+    )  # fmt: skip
+    battery = Battery(
+        horizon=2 * HOUR, insolvency_threshold=0.0, order=order, liquidator_capital=1e3
+    )
+    paths = np.ones((2, 3, 5))
+    plain = build.outcome_on(m, paths, battery)
+    for engine in ENGINES:
+        same(plain, build.outcome_on(m, paths, battery, engine))
+
+
 @pytest.mark.slow
 @settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from evaluator.market import Family, LiquidityCurve, Market, OracleKind, OracleSpec, RateCurve
 from evaluator.market.liquidity import DRY
 from evaluator.stress.battery import Battery, Event
-from evaluator.stress.ledger import Ledger
+from evaluator.stress.ledger import Ledger, insolvency_bar
 from evaluator.stress.manipulation import inventory_at
 from evaluator.stress.reference import YEAR, heartbeat_steps, latency_steps
 from evaluator.stress.surroundings import gas_cost, window_steps
@@ -286,7 +286,7 @@ def settings(market: Market, universe: Universe, battery: Battery, existing: flo
         attempts=int(battery.attempts),
         halvings=int(battery.size_halvings),
         least_profit=float(battery.least_profit),
-        threshold=float(battery.insolvency_threshold),
+        threshold=insolvency_bar(battery.insolvency_threshold, existing),
         existing=float(existing),
         depth=float(battery.depth_factor),
         depth_elasticity=float(battery.depth_elasticity),
