@@ -21,7 +21,17 @@ help: ## Show this list
 
 setup: $(VENV)/.ready ## Set up Python packages, npm packages and contracts
 
-$(VENV)/.ready: requirements.lock pyproject.toml contracts/package-lock.json
+# With every tool of the developers; what an evaluation needs is there already.
+$(VENV)/.ready: $(VENV)/.runs requirements.lock
+	@$(INSTALL) -r requirements.lock
+	@touch $(VENV)/.ready
+
+# uv where it could be had, else pip.
+INSTALL = $$($(BIN)/python -m uv --version >/dev/null 2>&1 && \
+	echo "$(BIN)/python -m uv pip install --quiet --python $(BIN)/python" || \
+	echo "$(BIN)/python -m pip install --quiet --disable-pip-version-check")
+
+$(VENV)/.runs: requirements-run.lock pyproject.toml contracts/package-lock.json
 	@if [ -z "$(PYTHON)" ]; then \
 		echo "seatrial needs Python 3.11 or 3.12 and found none on PATH; install one or run make PYTHON=/path/to/python" >&2; exit 69; fi
 	@echo "Setting up $(VENV) with $$($(PYTHON) --version) ..."
@@ -34,17 +44,13 @@ $(VENV)/.ready: requirements.lock pyproject.toml contracts/package-lock.json
 		echo "python -m venv failed; on Debian and Ubuntu install the package python3-venv" >&2; exit 69; }
 	@$(BIN)/python -m uv --version >/dev/null 2>&1 || \
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check uv 2>/dev/null || true
-	@if $(BIN)/python -m uv --version >/dev/null 2>&1; then \
-		$(BIN)/python -m uv pip install --quiet --python $(BIN)/python -r requirements.lock && \
-		$(BIN)/python -m uv pip install --quiet --python $(BIN)/python --no-deps -e . ; \
-	else \
-		$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock && \
-		$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e . ; \
-	fi
+	@# Without a Node of this machine's the one among all packages is needed.
+	@if command -v npm >/dev/null 2>&1; then $(INSTALL) -r requirements-run.lock; else $(INSTALL) -r requirements.lock; fi
+	@$(INSTALL) --no-deps -e .
 	@$(BIN)/seatrial setup
-	@touch $(VENV)/.ready
+	@touch $(VENV)/.runs
 
-demo: setup ## Evaluate a real proposal on the embedded chain and leave a report in reports/
+demo: $(VENV)/.runs ## Evaluate a real proposal on the embedded chain and leave a report in reports/
 	@$(BIN)/seatrial demo --out reports
 
 demo-bot: setup ## Run the bot against local Discourse and Discord servers and the embedded chain
@@ -81,9 +87,10 @@ docs: setup ## Build the documentation into site/
 soak: setup ## Let the bot run through proposals, reorganisations, faults and kills
 	@$(BIN)/python benchmarks/soak/soak.py
 
-lock: ## Rewrite requirements.lock from pyproject.toml
+lock: ## Rewrite requirements.lock and requirements-run.lock from pyproject.toml
 	@$(BIN)/python -m uv lock --quiet
 	@$(BIN)/python -m uv export --quiet --no-emit-project --format requirements-txt --all-extras --all-groups --no-annotate --no-header -o requirements.lock
+	@$(BIN)/python -m uv export --quiet --no-emit-project --format requirements-txt --no-dev --no-annotate --no-header -o requirements-run.lock
 	@rm -f uv.lock
 
 clean: ## Remove everything that setup and runs left in this folder
