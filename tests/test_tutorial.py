@@ -50,7 +50,7 @@ def test_every_line_of_the_tutorial_does_what_it_says(embedded_dump, tmp_path):
     assert "aave_v3.WETH.liquidation_threshold" in said["draft"]
     assert "gentler" in said["runs"] or "WETH" in said["runs"]
     assert "the same digest" in said["replay"]
-    assert read_report(tmp_path / "reports").verdict.kind == "FAIL"
+    assert read_report(tmp_path / "reports").headline.verdict == "FAIL"
     (change,) = [
         p
         for p in read_report(tmp_path / "gentler").parameters

@@ -41,12 +41,13 @@ def pair(deployment):
 
 
 @pytest.fixture
-def push(deployment, owner, PriceFeed):
+def push(deployment, accounts, PriceFeed):
     """Multiply a feed's price."""
 
     def scale(symbol, factor):
         feed = PriceFeed.at(deployment["feeds"][symbol])
-        feed.push(int(feed.latestAnswer() * factor), {"from": owner})
+        keeper = accounts.at(feed.owner(), force=True)
+        feed.push(int(feed.latestAnswer() * factor), {"from": keeper})
 
     return scale
 

@@ -81,8 +81,11 @@ def test_the_unit_is_one_that_systemd_takes(tmp_path: Path) -> None:
     if analyze is None:
         pytest.skip("systemd-analyze is not installed")
     path = tmp_path / "seatrial-bot.service"
-    # The program is not installed where the unit has it; any other stands in.
-    path.write_text(re.sub(r"/opt/seatrial/bin/seatrial-bot", sys.executable, unit))
+    # The program is not installed where the unit has it; any other stands in, by a path
+    # without the spaces that this checkout's may have.
+    program = tmp_path / "seatrial-bot"
+    program.symlink_to(sys.executable)
+    path.write_text(re.sub(r"/opt/seatrial/bin/seatrial-bot", str(program), unit))
     found = subprocess.run(
         [analyze, "verify", "--man=no", str(path)], capture_output=True, text=True, check=False
     )

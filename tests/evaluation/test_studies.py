@@ -52,9 +52,7 @@ def test_what_was_not_asked_for_is_said_to_be_missing(aave):
 @pytest.mark.slow
 def test_a_full_evaluation_shows_greeks_sensitivity_and_the_most_plausible_loss(aave):
     trial, told = aave.trials[0], Stages()
-    few = replace(
-        trial.stressed, battery=replace(trial.stressed.battery, paths=64, attack_sequences=0)
-    )
+    few = replace(trial.stressed, battery=replace(trial.stressed.battery, paths=64))
     found = studies(trial.reading, few, name="Aave V3", seed=0, progress=told)
     assert told.names == ["Greeks", "sensitivity", "plausible loss"]
     assert {g.name for g in found.greeks} == {"delta", "gamma", "vega", "theta", "parameter"}
