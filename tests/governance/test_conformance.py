@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from evaluator.chain.embedded import EMBEDDED_CHAIN_ID
 from evaluator.chain.sandbox import Sandbox
 from evaluator.errors import MalformedProposal, NotAGovernor, ProposalError, UnknownProposal
 from evaluator.governance import ExecutionWay, ProposalState, open_governor
@@ -219,17 +220,22 @@ def test_a_vote_that_cannot_be_won_leaves_no_wait_behind(harness: Harness, gover
     assert trace.timestamp - now < 60
 
 
-def test_an_executed_proposal_is_evaluated_before_its_execution(harness: Harness, governor) -> None:
-    number = harness.reach(draft(harness.change(), description=TEXT), ProposalState.EXECUTED)
-    executed = governor.find(harness.sandbox, number)
-    with pytest.raises(ProposalError, match="was executed already"):
-        run(harness, governor, executed)
-    block = governor.evaluation_block(harness.sandbox, executed)
-    assert block == harness.sandbox.block_number() - 1
-    with Sandbox.fork(harness.sandbox.rpc.urls[0], block=block) as fork:
-        earlier = governor.find(fork, number)
-        assert earlier.state is ProposalState.QUEUED
-        trace = governor.execute(fork, earlier, feeds=harness.feeds)
+def test_an_executed_proposal_is_evaluated_before_its_execution(
+    harness: Harness, governor, embedded_dump
+) -> None:
+    # On a chain of its own: an anvil that is a fork itself serves its past only now and then.
+    with Sandbox.from_state(embedded_dump, chain_id=EMBEDDED_CHAIN_ID) as chain:
+        harness = type(harness).on(chain, harness.deployment)
+        number = harness.reach(draft(harness.change(), description=TEXT), ProposalState.EXECUTED)
+        executed = governor.find(chain, number)
+        with pytest.raises(ProposalError, match="was executed already"):
+            run(harness, governor, executed)
+        block = governor.evaluation_block(chain, executed)
+        assert block == chain.block_number() - 1
+        with Sandbox.fork(chain.rpc.urls[0], block=block) as fork:
+            earlier = governor.find(fork, number)
+            assert earlier.state is ProposalState.QUEUED
+            trace = governor.execute(fork, earlier, feeds=harness.feeds)
     assert trace.succeeded
     assert trace.way is ExecutionWay.LIFECYCLE
     assert harness.event in [event.name for event in trace.events]
