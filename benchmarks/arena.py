@@ -68,6 +68,7 @@ class Sender:
         )
         return SimulatedCall(sender=RICH, to=self.router, data=data)
 
+    # The view is the interface's; these look at nothing.
     def act(self, view: View, rng: np.random.Generator) -> list[Transaction]:  # noqa: ARG002
         """See Agent.act."""
         return [Transaction(call=self.call(1_000 + int(rng.integers(1_000))))]
@@ -107,13 +108,13 @@ def by_verbs(sandbox: Sandbox, agents: Sequence[Sender]) -> float | None:
     contracts = get_abi("Contracts", json.loads(_VERBS_ABI))
     rich, poor, router = (bytes.fromhex(a[2:]) for a in (RICH, POOR, agents[0].router))
 
-    class Same(BaseAgent):  # type: ignore[misc]
+    class Same(BaseAgent):  # type: ignore[misc]  # verbs has no types
         # As its documentation writes agents: by its own classes of contracts.
         def __init__(self, sender: Sender) -> None:
             self.swaps = sender.swaps
             self.path = [bytes.fromhex(a[2:]) for a in (sender.token, sender.other)]
 
-        def update(self, rng: np.random.Generator, env: object) -> list[object]:  # noqa: ARG002
+        def update(self, rng: np.random.Generator, env: object) -> list[object]:  # noqa: ARG002 - of BaseAgent
             units = 1_000 + int(rng.integers(1_000))
             if self.swaps:
                 return [
@@ -125,7 +126,7 @@ def by_verbs(sandbox: Sandbox, agents: Sequence[Sender]) -> float | None:
                 contracts.transfer.transaction(rich, self.path[0], [poor, units], checked=False)
             ]
 
-        def record(self, env: object) -> None:  # noqa: ARG002
+        def record(self, env: object) -> None:  # noqa: ARG002 - of BaseAgent
             return None
 
     env = ForkEnvRandom(sandbox.rpc.urls[0], 0, sandbox.block_number())

@@ -118,6 +118,7 @@ def processes(estimate: MarketEstimate) -> dict[str, PriceProcess]:
 def today(process: PriceProcess, name: str, estimate: MarketEstimate) -> PriceProcess:
     """Return the process with the variances of the day."""
     variance = estimate.diffusive_variance if name == "jump_diffusion" else estimate.total_variance
+    # Every fitted process is a dataclass, which its Protocol cannot say.
     return replace(process, variance=variance)  # type: ignore[type-var]
 
 

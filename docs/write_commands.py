@@ -34,6 +34,7 @@ def _rows(command: Any) -> Iterator[str]:
 
 def sections() -> Iterator[str]:
     """Return one section of Markdown for each command."""
+    # An app of several commands becomes a group; typer's type says command.
     for name, command in get_command(app).commands.items():  # type: ignore[attr-defined]
         doc = (command.callback.__doc__ or "").strip()
         words = "\n\n".join(re.sub(r"\s+", " ", p).strip() for p in doc.split("\n\n"))

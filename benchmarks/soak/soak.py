@@ -19,19 +19,18 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from bot.database import open_database, rows
+from bot.discord_bot.subscriptions.store import Severity, SubscriptionStore
+from bot.doubles.discord_payloads import CHANNEL_ID, GUILD_ID
+from bot.doubles.discord_service import DiscordService, Fault
+from bot.doubles.discourse_forum import Forum
+from bot.doubles.discourse_rules import Poster
+from bot.doubles.discourse_service import CALM, DiscourseDouble, Weather
+
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "bot" / "toys")]
-
-from chain_double import GOVERNOR, ChainDouble  # noqa: E402
-
-from bot.database import open_database, rows  # noqa: E402
-from bot.discord_bot.subscriptions.store import Severity, SubscriptionStore  # noqa: E402
-from bot.doubles.discord_payloads import CHANNEL_ID, GUILD_ID  # noqa: E402
-from bot.doubles.discord_service import DiscordService, Fault  # noqa: E402
-from bot.doubles.discourse_forum import Forum  # noqa: E402
-from bot.doubles.discourse_rules import Poster  # noqa: E402
-from bot.doubles.discourse_service import CALM, DiscourseDouble, Weather  # noqa: E402
+sys.path.insert(0, str(ROOT / "tests" / "bot" / "toys"))
+from chain_double import GOVERNOR, ChainDouble  # noqa: E402 - found by the line above
 
 TOKEN = "soaktoken-0123456789abcdef0123456789"
 KEY = "soakkey-0123456789abcdef"

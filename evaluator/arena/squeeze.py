@@ -81,6 +81,7 @@ class SqueezePath:
 
     name = "squeeze"
 
+    # A price process has a seed; a squeeze leaves nothing to chance.
     def paths(self, *, seed: int, first: int, count: int, steps: int) -> FloatArray:  # noqa: ARG002
         """Return prices over those at the start, shape (count, steps + 1, U)."""
         seconds = STEP * np.arange(steps + 1)

@@ -31,7 +31,6 @@ from evaluator.errors import (
     TransactionReverted,
 )
 
-_TOO_LATE = "confirmation timeout"  # anvil's words for a wait of half a minute
 _UNKNOWN_METHOD = -32601
 
 
@@ -385,35 +384,15 @@ class Sandbox:
             try:
                 answer = self.rpc.request("eth_sendTransactionSync", [request])
             except RpcError as error:
-                if _TOO_LATE in str(error):
-                    answer = self._found(request)
-                    if answer is None:
-                        raise
-                elif error.code == _UNKNOWN_METHOD:
-                    self._sync = False
-                else:
+                if error.code != _UNKNOWN_METHOD:
                     raise
+                self._sync = False
         if answer is None:
             tx_hash = self.rpc.request("eth_sendTransaction", [request])
             answer = self.rpc.request("eth_getTransactionReceipt", [tx_hash])
         if not isinstance(answer, dict):
             raise RpcError(f"{self.rpc.label} mined no transaction: is it set to mine at once?")
         return Receipt.from_json(answer)
-
-    def _found(self, request: dict[str, object]) -> Any:
-        """The receipt of a transaction that was sent, None if it is in none of the last blocks.
-
-        A busy anvil may give up waiting for a transaction that it mines all the same.
-        """
-        wanted = [str(request.get(key, "")).lower() for key in ("from", "to", "data")]
-        head = self.block_number()
-        for number in range(head, max(head - 3, -1), -1):
-            block = self.rpc.request("eth_getBlockByNumber", [hex(number), True])
-            for sent in block.get("transactions") or ():
-                theirs = [sent.get("from"), sent.get("to") or "", sent.get("input")]
-                if [str(x).lower() for x in theirs] == wanted:
-                    return self.rpc.request("eth_getTransactionReceipt", [sent["hash"]])
-        return None
 
     def _failure(self, receipt: Receipt) -> TransactionReverted:
         """Find out why a mined transaction failed."""

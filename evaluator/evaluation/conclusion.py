@@ -71,18 +71,19 @@ def conclude(
         for reading in measurement.readings
     )
     adversary = attack_markets(state, measurement, trials, request, policy, progress)
-    squeezed = (
-        NOT_SQUEEZED
-        if adversary is None
-        else try_squeezes(
+    squeezed = NOT_SQUEEZED
+    if adversary is not None:
+        progress.stage("squeeze", "moves of thin assets' prices")
+        squeezed = try_squeezes(
             state.sandbox,
             measurement,
             [t.section.name for t in trials],
             battery,
             capital=policy.adversary.capital_usd,
         )
-    )
     still = all(t.evidence.unchanged for t in trials)
+    progress.stage("weak points", "of what the proposal opens")
+    weak = static_findings(state.sandbox, measurement)
     progress.stage("verdict", f"policy {policy.name}")
     strange = unmodelled(
         policy,
@@ -107,7 +108,7 @@ def conclude(
     findings = (
         *soft_failures(trace),
         *(() if text is None else text.findings),
-        *static_findings(state.sandbox, measurement),
+        *weak,
         *adversary_findings(adversary),
         *squeezed.findings(),
     )

@@ -103,10 +103,11 @@ def try_market(
     if request.scenario is None:
         # The battery looks for safe values, and at the days, while the replay waits for the chain.
         with (
-            BesideSearch(reading, stressed, seed=request.seed, cancelled=cancelled) as search,
             ThreadPoolExecutor(1, thread_name_prefix="fan") as beside,
+            BesideSearch(reading, stressed, seed=request.seed, cancelled=cancelled) as search,
         ):
-            drawn = beside.submit(fan_of, reading, stressed, seed=request.seed, cancelled=cancelled)
+            # Whatever ends the search ends the fan: Ctrl-C waits for neither.
+            drawn = beside.submit(fan_of, reading, stressed, seed=request.seed, cancelled=search)
             progress.stage("replay", f"paths with real transactions on {name}")
             # What cannot be replayed is left to the views; the section says how many paths were.
             with contextlib.suppress(IncompleteState, UnknownProtocol):
@@ -116,7 +117,7 @@ def try_market(
                 conformance = together(conformance, paths)
             progress.stage("safe values", "how far the changed parameters can go")
             safe = search.result(progress)
-        fan = drawn.result()
+            fan = drawn.result()
         if request.full:
             deeper = studies(
                 reading,

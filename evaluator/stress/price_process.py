@@ -113,4 +113,5 @@ def fit_best(
     found = held_out(assets, histories, step=step)
     process = process_by_name(found.best)(assets, histories, step=step, sampling=sampling)
     report = replace(process.calibration, held_out=found.estimates())
+    # Every fitted process is a dataclass, which its Protocol cannot say.
     return replace(process, calibration=report)  # type: ignore[type-var]

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,6 +55,7 @@ class Assumption:
 
 def _field(name: str) -> Callable[[Setup, float], Setup]:
     def apply(setup: Setup, value: float) -> Setup:
+        # The names are the battery's fields, written out above; `replace` checks them.
         changes = {name: round(value) if name == "latency_steps" else value}
         return replace(setup, battery=replace(setup.battery, **changes))  # type: ignore[arg-type]
 
@@ -256,10 +258,10 @@ def sensitivity(
 
 
 def _indices(
-    problem: dict[str, object], values: FloatArray, level: float, seed: int
+    problem: dict[str, Any], values: FloatArray, level: float, seed: int
 ) -> dict[str, FloatArray]:
     """SALib's indices; all 0 when the metric does not move at all."""
-    count = int(problem["num_vars"])  # type: ignore[call-overload]
+    count = int(problem["num_vars"])
     if float(values.std()) == 0.0:
         return {k: np.zeros(count) for k in ("S1", "S1_conf", "ST", "ST_conf")}
     got = sobol_analysis.analyze(

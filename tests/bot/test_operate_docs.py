@@ -75,8 +75,9 @@ def test_the_unit_is_one_that_systemd_takes(tmp_path: Path) -> None:
     known = {c.name or c.callback.__name__ for c in app.registered_commands if c.callback}
     assert [command for _, command, _ in commands] == ["check", "run"]
     assert {command for _, command, _ in commands} <= known | {"run"}
-    stop = int(re.search(r"^TimeoutStopSec=(\d+)$", unit, re.MULTILINE).group(1))  # type: ignore[union-attr]
-    assert stop > OperationSettings().stop_grace
+    stop = re.search(r"^TimeoutStopSec=(\d+)$", unit, re.MULTILINE)
+    assert stop is not None
+    assert int(stop.group(1)) > OperationSettings().stop_grace
     analyze = shutil.which("systemd-analyze")
     if analyze is None:
         pytest.skip("systemd-analyze is not installed")

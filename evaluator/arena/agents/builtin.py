@@ -57,6 +57,20 @@ class OracleKeeper:
         return [Transaction(call=call, fee=self.fee, what=f"push {seen}")]
 
 
+def least_healthy(view: View, lending: Lending, watched: Sequence[int]) -> list[int]:
+    """Return which of some positions of the market's book fall short, the worst first."""
+    sick: list[tuple[float, int]] = []
+    for i in watched:
+        call = lending.solvency(lending.market.book.accounts[i])
+        try:
+            said = lending.read_solvency(view.read(call.to, call.data))
+        except (TransactionReverted, ChainError):
+            continue
+        if said.liquidity < 0.0:
+            sick.append((said.liquidity, i))
+    return [i for _, i in sorted(sick)]
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Liquidator:
     """Liquidates with its own tokens, the least healthy account first."""
@@ -70,20 +84,12 @@ class Liquidator:
     fee: int = 0  # wei a unit of gas
     hostile: bool = False
 
+    # `rng` is the interface's; nothing here is left to chance.
     def act(self, view: View, rng: np.random.Generator) -> list[Transaction]:  # noqa: ARG002
         """See Agent.act."""
         book = self.lending.market.book
-        sick: list[tuple[float, int]] = []
-        for i in self.watched:
-            call = self.lending.solvency(book.accounts[i])
-            try:
-                said = self.lending.read_solvency(view.read(call.to, call.data))
-            except (TransactionReverted, ChainError):
-                continue
-            if said.liquidity < 0.0:
-                sick.append((said.liquidity, i))
         out: list[Transaction] = []
-        for _, i in sorted(sick)[: self.at_once]:
+        for i in least_healthy(view, self.lending, self.watched)[: self.at_once]:
             step = self._step(view, i)
             if step is not None:
                 out += _transactions(step, self.fee, f"liquidate {book.accounts[i]}")
@@ -175,6 +181,7 @@ class Arbitrageur:
     fee: int = 0  # wei a unit of gas
     hostile: bool = False
 
+    # `rng` is the interface's; nothing here is left to chance.
     def act(self, view: View, rng: np.random.Generator) -> list[Transaction]:  # noqa: ARG002
         """See Agent.act."""
         try:
@@ -218,6 +225,7 @@ class Attacker:
     fee: int = 0  # wei a unit of gas
     hostile: bool = True
 
+    # `rng` is the interface's; nothing here is left to chance.
     def act(self, view: View, rng: np.random.Generator) -> list[Transaction]:  # noqa: ARG002
         """See Agent.act."""
         if view.block != self.block:

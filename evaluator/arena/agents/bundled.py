@@ -72,7 +72,7 @@ def _plan(
 
 
 def _blind(name: str, block: int, timestamp: int) -> View:
-    def read(to: str, data: bytes) -> bytes:  # noqa: ARG001
+    def read(to: str, data: bytes) -> bytes:  # noqa: ARG001 - whatever is asked
         raise ConfigurationError(
             f"the agent {name} looks at the chain before it sends: run it with run_arena, which "
             "mines block by block"

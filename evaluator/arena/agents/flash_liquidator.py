@@ -9,10 +9,10 @@ from enum import StrEnum
 import numpy as np
 
 from evaluator.arena.agents.agent import Transaction, View
+from evaluator.arena.agents.builtin import least_healthy
 from evaluator.arena.lending import Lending
 from evaluator.chain.abi import Abi
 from evaluator.chain.simulation import SimulatedCall
-from evaluator.errors import ChainError, TransactionReverted
 from evaluator.market import Family, Market
 from evaluator.protocols.pools import Pool, PoolKind
 
@@ -83,19 +83,11 @@ class FlashLiquidator:
     fee: int = 0  # wei a unit of gas
     hostile: bool = False
 
+    # `rng` is the interface's; nothing here is left to chance.
     def act(self, view: View, rng: np.random.Generator) -> list[Transaction]:  # noqa: ARG002
         """See Agent.act."""
-        book = self.lending.market.book
-        sick: list[tuple[float, int]] = []
-        for i in self.watched:
-            call = self.lending.solvency(book.accounts[i])
-            try:
-                said = self.lending.read_solvency(view.read(call.to, call.data))
-            except (TransactionReverted, ChainError):
-                continue
-            if said.liquidity < 0.0:
-                sick.append((said.liquidity, i))
-        jobs = (self._job(view, i) for _, i in sorted(sick)[: self.at_once])
+        worst = least_healthy(view, self.lending, self.watched)[: self.at_once]
+        jobs = (self._job(view, i) for i in worst)
         return [t for t in jobs if t is not None]
 
     def _job(self, view: View, i: int) -> Transaction | None:

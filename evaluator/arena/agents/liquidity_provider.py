@@ -48,6 +48,7 @@ class LiquidityProvider:
     fee: int = 0  # wei a unit of gas
     hostile: bool = False
 
+    # `rng` is the interface's; nothing here is left to chance.
     def act(self, view: View, rng: np.random.Generator) -> list[Transaction]:  # noqa: ARG002
         """See Agent.act."""
         gap = self._gap(view)

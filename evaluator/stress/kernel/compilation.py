@@ -46,6 +46,8 @@ def _keep_compiled_code() -> bool:
 CACHED = _keep_compiled_code()
 
 
+# numba's own types know none of its options of the compiler (`call-overload`).
+
 # Wrappers for callers in Python and C would double the time it takes to compile.
 _INNER = {
     "error_model": "numpy",

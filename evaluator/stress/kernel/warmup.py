@@ -128,6 +128,7 @@ def compile_process() -> None:
 
 def compile_once() -> None:
     """Compile both on two cores, unless another process is at it: then wait for that one."""
+    # numba makes its settings at run time, so that no type checker knows them.
     folder = Path(getattr(numba.config, "CACHE_DIR"))  # noqa: B009
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "compiling.lock").open("w") as lock:

@@ -166,16 +166,20 @@ async def test_from_a_subscription_to_a_thread_and_from_a_command_to_a_verdict(
         hostile = "# @everyone Raise `the` cap\n\ntext"
         chain.mine(logs=[chain.create(7, description=hostile)])
         chain.mine()
-        threads = lambda: [c for c in service.channels.values() if c["type"] == 11]  # noqa: E731
+
+        def threads():
+            return [c for c in service.channels.values() if c["type"] == 11]
+
         await service.wait_until(lambda: len(threads()) == 1, timeout=30)
         (thread,) = threads()
         await service.wait_until(
             lambda: any(m["channel_id"] == thread["id"] for m in service.messages.values()),
             timeout=20,
         )
-        said_in_thread = lambda: [  # noqa: E731
-            m for m in service.messages.values() if m["channel_id"] == thread["id"]
-        ]
+
+        def said_in_thread():
+            return [m for m in service.messages.values() if m["channel_id"] == thread["id"]]
+
         lasting = service.messages[thread["id"]]
         assert lasting["embeds"][0]["title"].startswith("FAIL")
         assert len(lasting["attachments"]) == 2

@@ -22,6 +22,7 @@ class Accruer:
     name: str = "example_accruer"
     hostile: bool = False
 
+    # `rng` is the interface's; nothing here is left to chance.
     def act(self, view: View, rng: np.random.Generator) -> list[Transaction]:  # noqa: ARG002
         """Return the call in every block that is due."""
         if view.block % self.every:
