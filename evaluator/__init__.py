@@ -57,8 +57,9 @@ if TYPE_CHECKING:
     from evaluator.governance.adapter import GovernorAdapter, open_governor
     from evaluator.governance.decoder import shared_decoder
     from evaluator.governance.proposal import Proposal, ProposalState
-    from evaluator.report.charts import Chart, Theme, report_charts, to_png
+    from evaluator.report.charts import report_charts
     from evaluator.report.comparison import comparison_table
+    from evaluator.report.drawing import Chart, Theme, to_png
     from evaluator.report.embed import to_embed
     from evaluator.report.files import read_manifest, read_report, to_json, write_report
     from evaluator.report.html import to_html
@@ -114,8 +115,9 @@ _HOMES = {
     "evaluator.governance.adapter": ("GovernorAdapter", "open_governor"),
     "evaluator.governance.decoder": ("shared_decoder",),
     "evaluator.governance.proposal": ("Proposal", "ProposalState"),
-    "evaluator.report.charts": ("Chart", "Theme", "report_charts", "to_png"),
+    "evaluator.report.charts": ("report_charts",),
     "evaluator.report.comparison": ("comparison_table",),
+    "evaluator.report.drawing": ("Chart", "Theme", "to_png"),
     "evaluator.report.embed": ("to_embed",),
     "evaluator.report.files": ("read_manifest", "read_report", "to_json", "write_report"),
     "evaluator.report.html": ("to_html",),

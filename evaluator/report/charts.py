@@ -1,90 +1,29 @@
-"""Charts of a report: what they show, in words, as a table, and drawn by Matplotlib.
+"""Charts of a report: what they show, in words, as a table, and in lines and bars.
 
-Colours are Okabe and Ito's (safe for colour-blind readers), lines differ in
-dash as well, and every chart carries its numbers and an alternative text.
-Drawing is deterministic: the same report gives the same bytes.
+Lines differ in dash as well as in colour, and every chart carries its numbers
+and an alternative text.
 """
 
 from __future__ import annotations
 
-import io
 import re
-import textwrap
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from enum import StrEnum
-from functools import lru_cache
-from html import escape
+from collections.abc import Sequence
 from typing import Any
 
-import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from evaluator.report import inert
+from evaluator.report.drawing import Chart, Palette
 from evaluator.report.model import ReportModel
 from evaluator.report.odds import Curves, Fan, LiquidationMap, MarketSection, Sensitivity
 from evaluator.verdict import figures
 
 TODAY, AFTER, RESPONDING = "today", "after, same borrowers", "after, borrowers use the room"
 _DASHES = ("-", (0, (5, 1.6)), (0, (1.2, 1.2)))
-_WIDTH, _HEIGHT = 4.8, 3.0  # inches; small, so that text stays readable at phone width
-_LINE = 0.17  # inches that a line of the title adds
 _TABLE_ROWS = 12
 _LABEL = 30  # characters of a name in a legend
-
-
-class Theme(StrEnum):
-    """What the chart lies on."""
-
-    LIGHT = "light"
-    DARK = "dark"
-    PAGE = "page"  # inline SVG that takes its colours from the page's style sheet
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Palette:
-    lines: tuple[str, str, str]  # today, after, responding
-    text: str
-    grid: str
-    ground: str
-
-
-_PALETTES = {
-    Theme.LIGHT: _Palette(
-        lines=("#0072b2", "#b84a00", "#007a5a"), text="#1f2328", grid="#d0d7de", ground="#ffffff"
-    ),
-    Theme.DARK: _Palette(
-        lines=("#56b4e9", "#ff9a52", "#3ddba9"), text="#e6e8eb", grid="#4a4e57", ground="#1e1f22"
-    ),
-    # Sentinels that `to_svg` turns into the page's variables.
-    Theme.PAGE: _Palette(
-        lines=("#010101", "#020202", "#030303"), text="#040404", grid="#050505", ground="#060606"
-    ),
-}
-_VARIABLES = {
-    "#010101": "var(--today)",
-    "#020202": "var(--after)",
-    "#030303": "var(--responding)",
-    "#040404": "var(--ink)",
-    "#050505": "var(--rule)",
-    "#060606": "var(--paper)",
-}
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Chart:
-    """A chart with everything a reader who cannot see it needs."""
-
-    name: str  # file name without ending, unique in a report
-    title: str
-    alt: str  # what it shows, in a sentence or two
-    columns: tuple[str, ...]  # of the table beneath
-    rows: tuple[tuple[str, ...], ...]
-    draw: Callable[[Figure, _Palette], None]
 
 
 def _thinned(n: int) -> list[int]:
@@ -114,7 +53,7 @@ def _fine_share(x: float) -> str:
     return f"{100.0 * x:.4f}".rstrip("0").rstrip(".") + "%"
 
 
-def _dress(ax: Axes, p: _Palette) -> None:
+def _dress(ax: Axes, p: Palette) -> None:
     ax.set_facecolor("none")
     ax.grid(visible=True, color=p.grid, linewidth=0.6)
     ax.set_axisbelow(True)
@@ -129,7 +68,7 @@ def _dress(ax: Axes, p: _Palette) -> None:
     ax.yaxis.label.set_fontsize(9.5)
 
 
-def _legend(ax: Axes, p: _Palette, rows: int) -> None:
+def _legend(ax: Axes, p: Palette, rows: int) -> None:
     ax.legend(
         loc="lower left",
         bbox_to_anchor=(-0.02, 1.0),
@@ -143,7 +82,7 @@ def _legend(ax: Axes, p: _Palette, rows: int) -> None:
     )
 
 
-def _lines(ax: Axes, p: _Palette, curves: Curves, scale: float, style: str) -> None:
+def _lines(ax: Axes, p: Palette, curves: Curves, scale: float, style: str) -> None:
     x = [v * scale for v in curves.x]
     for k, s in enumerate(curves.series[:3]):
         colour = p.lines[k]
@@ -164,7 +103,7 @@ def _lines(ax: Axes, p: _Palette, curves: Curves, scale: float, style: str) -> N
 
 
 def _survival(market: MarketSection, curves: Curves) -> Chart:
-    def draw(figure: Figure, p: _Palette) -> None:
+    def draw(figure: Figure, p: Palette) -> None:
         ax = figure.subplots()
         _lines(ax, p, curves, 1 / 86400.0, "steps")
         ax.set_xlabel("days after execution")
@@ -189,7 +128,7 @@ def _survival(market: MarketSection, curves: Curves) -> Chart:
 
 
 def _exceedance(market: MarketSection, curves: Curves) -> Chart:
-    def draw(figure: Figure, p: _Palette) -> None:
+    def draw(figure: Figure, p: Palette) -> None:
         ax = figure.subplots()
         _lines(ax, p, curves, 1.0, "plain")
         ax.set_xscale("log")
@@ -218,7 +157,7 @@ def _exceedance(market: MarketSection, curves: Curves) -> Chart:
 
 
 def _fan(market: MarketSection, fan: Fan) -> Chart:
-    def draw(figure: Figure, p: _Palette) -> None:
+    def draw(figure: Figure, p: Palette) -> None:
         series = fan.series[:3]
         axes = figure.subplots(1, len(series), sharey=True, squeeze=False)[0]
         x = [t / 86400.0 for t in fan.time]
@@ -259,7 +198,7 @@ def _fan(market: MarketSection, fan: Fan) -> Chart:
 def _liquidation_map(market: MarketSection, one: LiquidationMap) -> Chart:
     asset = inert.line(one.asset, 24)
 
-    def draw(figure: Figure, p: _Palette) -> None:
+    def draw(figure: Figure, p: Palette) -> None:
         ax = figure.subplots()
         _lines(ax, p, one.curves, -100.0, "steps")
         ax.set_xlabel(f"price of {asset} against today")
@@ -298,7 +237,7 @@ def _tornado(market: MarketSection, one: Sensitivity) -> Chart:
     write = figures.share if one.unit == "fraction" else figures.money
     rows = one.rows[:10]
 
-    def draw(figure: Figure, p: _Palette) -> None:
+    def draw(figure: Figure, p: Palette) -> None:
         ax = figure.subplots()
         for k, row in enumerate(rows):
             y = len(rows) - 1 - k
@@ -379,105 +318,3 @@ def report_charts(report: ReportModel) -> tuple[tuple[str, Chart], ...]:
         for k, market in enumerate(report.markets)
         for chart in market_charts(market)
     )
-
-
-@lru_cache(maxsize=64)
-def _places(chart: Chart) -> tuple[tuple[float, float, float, float], ...]:
-    """Where the axes go in a figure without a title: x, y, width and height as shares of it.
-
-    Laying out takes as long as drawing, and every theme of a chart has the same layout.
-    """
-    figure = Figure(figsize=(_WIDTH, _HEIGHT), layout="constrained")
-    chart.draw(figure, _PALETTES[Theme.PAGE])
-    engine = figure.get_layout_engine()
-    if engine is not None:
-        engine.execute(figure)
-    return tuple(ax.get_position().bounds for ax in figure.axes)
-
-
-def _figure(chart: Chart, theme: Theme) -> Figure:
-    p = _PALETTES[theme]
-    title = [] if theme is Theme.PAGE else textwrap.wrap(inert.line(chart.title), 62)
-    height = _HEIGHT + _LINE * len(title)
-    figure = Figure(figsize=(_WIDTH, height))
-    figure.set_facecolor("none" if theme is Theme.PAGE else p.ground)
-    chart.draw(figure, p)
-    for ax, (x, y, w, h) in zip(figure.axes, _places(chart), strict=True):
-        ax.set_position((x, y * _HEIGHT / height, w, h * _HEIGHT / height))
-    if title:
-        figure.suptitle(
-            "\n".join(title),
-            x=0.01,
-            y=1.0 - 0.05 / height,
-            ha="left",
-            fontsize=9,
-            color=p.text,
-            fontweight="bold",
-        )
-    return figure
-
-
-@contextmanager
-def _settings() -> Iterator[None]:
-    # A name in letters the font lacks, or too wide, is drawn as well as it goes.
-    with mpl.rc_context(), warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        mpl.rcParams["svg.hashsalt"] = "seatrial"
-        mpl.rcParams["svg.fonttype"] = "none"
-        mpl.rcParams["font.family"] = ["DejaVu Sans"]
-        mpl.rcParams["hatch.linewidth"] = 0.5
-        # Names of tokens are text; a dollar sign in them starts no formula.
-        mpl.rcParams["text.parse_math"] = False
-        yield
-
-
-def to_png(chart: Chart, theme: Theme, *, dpi: int = 200) -> bytes:
-    """Draw as PNG on an opaque ground."""
-    buffer = io.BytesIO()
-    with _settings():
-        _figure(chart, theme).savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
-    return buffer.getvalue()
-
-
-def page_svg(chart: Chart) -> str:
-    """Draw as SVG whose colours are placeholders for `to_svg` and `to_inline_svg`."""
-    buffer = io.StringIO()
-    with _settings():
-        _figure(chart, Theme.PAGE).savefig(
-            buffer, format="svg", metadata={"Date": None, "Creator": "seatrial"}
-        )
-    return buffer.getvalue()
-
-
-def to_svg(drawn: str, theme: Theme) -> str:
-    """Make a standalone document of what `page_svg` drew, on an opaque ground."""
-    p = _PALETTES[theme]
-    page = _PALETTES[Theme.PAGE]
-    colours = zip(
-        (*page.lines, page.text, page.grid, page.ground),
-        (*p.lines, p.text, p.grid, p.ground),
-        strict=True,
-    )
-    for placeholder, colour in colours:
-        drawn = drawn.replace(placeholder, colour)
-    ground = f'<rect width="100%" height="100%" fill="{p.ground}"/>'
-    start = drawn.index(">", drawn.index("<svg")) + 1
-    return drawn[:start] + ground + drawn[start:]
-
-
-_ID = re.compile(r'(\bid="|href="#|url\(#)([^")]+)')
-
-
-def to_inline_svg(drawn: str, alt: str, prefix: str) -> str:
-    """Make an element for a page that defines the colour variables of what `page_svg` drew.
-
-    `prefix` keeps ids apart from those of other charts on the page.
-    """
-    text = drawn[drawn.index("<svg") :]
-    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.S)
-    text = re.sub(r'<svg [^>]*?viewBox="([^"]*)"[^>]*>', r'<svg viewBox="\1">', text, count=1)
-    text = _ID.sub(lambda m: f"{m.group(1)}{prefix}-{m.group(2)}", text)
-    for placeholder, variable in _VARIABLES.items():
-        text = text.replace(placeholder, variable)
-    text = text.replace("'DejaVu Sans'", "system-ui, 'DejaVu Sans', sans-serif")
-    return text.replace("<svg ", f'<svg role="img" aria-label="{escape(alt, quote=True)}" ', 1)

@@ -11,7 +11,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from evaluator.errors import ConfigurationError
-from evaluator.report import charts, inert
+from evaluator.report import charts, drawing, inert
 from evaluator.report.embed import to_embed
 from evaluator.report.html import to_html
 from evaluator.report.manifest import Manifest
@@ -65,14 +65,14 @@ def write_report(report: ReportModel, folder: Path) -> ReportFiles:
         svgs: dict[str, str] = {}
         for name, chart in charts.report_charts(report):
             png = folder / "charts" / f"{name}.png"
-            drawn.append(_write(png, charts.to_png(chart, charts.Theme.LIGHT)))
+            drawn.append(_write(png, drawing.to_png(chart, drawing.Theme.LIGHT)))
             svg = folder / "charts" / f"{name}.svg"
-            svgs[name] = charts.page_svg(chart)
-            drawn.append(_write(svg, charts.to_svg(svgs[name], charts.Theme.LIGHT).encode()))
+            svgs[name] = drawing.page_svg(chart)
+            drawn.append(_write(svg, drawing.to_svg(svgs[name], drawing.Theme.LIGHT).encode()))
             images[name] = f"charts/{name}.png"
             if chart.name == "survival":
                 dark = folder / "charts" / f"{name}-dark.png"
-                drawn.append(_write(dark, charts.to_png(chart, charts.Theme.DARK)))
+                drawn.append(_write(dark, drawing.to_png(chart, drawing.Theme.DARK)))
         image = "attachment://survival-dark.png" if "survival" in images else None
         embed = json.dumps(to_embed(report, image=image), indent=1) + "\n"
         manifest = json.dumps(report.reproduce.manifest.model_dump(mode="json"), indent=1) + "\n"

@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 import evaluator
 from evaluator.data_files import data_path
-from evaluator.report import charts, inert
+from evaluator.report import drawing, inert
 from evaluator.report.model import SCHEMA_VERSION, ReportModel
 from evaluator.report.outline import Mono, Picture, Section, Strong
 from evaluator.report.screen import first_screen
@@ -97,7 +97,7 @@ def _file(name: str) -> str:
 def to_html(report: ReportModel, *, drawn: Mapping[str, str] | None = None) -> str:
     """Render as one self-contained HTML document.
 
-    `drawn` maps names of charts to what `charts.page_svg` made of them; what
+    `drawn` maps names of charts to what `drawing.page_svg` made of them; what
     is missing there is drawn.
     """
     screen = first_screen(report)
@@ -105,11 +105,11 @@ def to_html(report: ReportModel, *, drawn: Mapping[str, str] | None = None) -> s
 
     def draw(picture: Picture, place: str) -> Markup:
         if picture.name not in svgs:
-            svgs[picture.name] = charts.page_svg(picture.chart)
+            svgs[picture.name] = drawing.page_svg(picture.chart)
         prefix = f"{place}-{picture.name}"
         # The SVG is Matplotlib's, which escapes the text in it.
         return Markup(  # noqa: S704
-            charts.to_inline_svg(svgs[picture.name], inert.line(picture.chart.alt, 600), prefix)
+            drawing.to_inline_svg(svgs[picture.name], inert.line(picture.chart.alt, 600), prefix)
         )
 
     parts: tuple[Section, ...] = sections(report)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from evaluator.report import charts
+from evaluator.report.drawing import Chart
 from evaluator.report.odds import EstimateRow, MarketSection
 from evaluator.report.outline import (
     NOT_COMPUTED,
@@ -249,7 +250,7 @@ def _remarks(market: MarketSection, chart: str) -> Iterator[Block]:
         )
 
 
-def _pictures(drawn: Iterable[charts.Chart], prefix: str) -> tuple[Block, ...]:
+def _pictures(drawn: Iterable[Chart], prefix: str) -> tuple[Block, ...]:
     blocks: list[Block] = []
     for chart in drawn:
         blocks.append(Picture(name=prefix + chart.name, chart=chart))

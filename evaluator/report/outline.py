@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from evaluator.report.charts import Chart
+from evaluator.report.drawing import Chart
 
 NOT_COMPUTED = "not computed"
 

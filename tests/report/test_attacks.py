@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from rich.console import Console
 
-from evaluator.report import charts, inert
+from evaluator.report import charts, drawing, inert
 from evaluator.report.embed import embed_length, to_embed
 from evaluator.report.files import to_json
 from evaluator.report.html import description_html, to_html
@@ -134,7 +134,7 @@ def test_html(report):
 def test_charts(name):
     report = infected(ATTACKS[name])
     for key, chart in charts.report_charts(report):
-        svg = charts.to_inline_svg(charts.page_svg(chart), inert.line(chart.alt, 600), key)
+        svg = drawing.to_inline_svg(drawing.page_svg(chart), inert.line(chart.alt, 600), key)
         found = _Collector()
         found.feed(svg)
         assert not {"script", "a", "img", "foreignobject"} & set(found.tags)
