@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 from evaluator.arena.adversary import Assault, Attack, Scene, assail
 from evaluator.chain.simulation import SimulatedCall
-from evaluator.errors import ChainError, ProtocolError
+from evaluator.errors import Cancelled, ChainError, ProtocolError
 from evaluator.evaluation.market_trial import MarketTrial
 from evaluator.evaluation.measurement import Measurement, Reading, venues_of
 from evaluator.evaluation.request import EvaluationRequest, Progress
 from evaluator.evaluation.state import State
+from evaluator.evaluation.stressing import Flag
 from evaluator.governance.trace import ExecutionTrace
 from evaluator.market import Family
 from evaluator.report.manifest import ResultDigest
@@ -60,11 +61,12 @@ def attack_markets(
     request: EvaluationRequest,
     policy: Policy,
     progress: Progress,
+    cancelled: Flag | None = None,
 ) -> Adversary | None:
     """Attack every market that changes; None where the search is left out.
 
     The sandbox stands after the execution and is left so. A market that cannot be
-    attacked is told in `failed`.
+    attacked, or not to the end because `cancelled` was set, is told in `failed`.
     """
     budget = budget_of(request, policy)
     changed = [t for t in trials if not t.evidence.unchanged and t.reading.after is not None]
@@ -80,7 +82,11 @@ def attack_markets(
                 budget=budget,
                 capital=policy.adversary.capital_usd,
                 progress=progress.advance,
+                cancelled=cancelled,
             )
+        except Cancelled as error:
+            failed.append(f"{trial.section.name}: {error}")
+            break
         except (ProtocolError, ChainError) as error:
             failed.append(f"{trial.section.name}: {error}")
             continue

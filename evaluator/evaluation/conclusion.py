@@ -70,9 +70,9 @@ def conclude(
         try_market(state, reading, measurement, battery, request, progress, cancelled)
         for reading in measurement.readings
     )
-    adversary = attack_markets(state, measurement, trials, request, policy, progress)
+    adversary = attack_markets(state, measurement, trials, request, policy, progress, cancelled)
     squeezed = NOT_SQUEEZED
-    if adversary is not None:
+    if adversary is not None and not (cancelled is not None and cancelled.is_set()):
         progress.stage("squeeze", "moves of thin assets' prices")
         squeezed = try_squeezes(
             state.sandbox,

@@ -29,6 +29,7 @@ from evaluator.chain.simulation import SimulatedCall
 from evaluator.errors import ChainError, ProtocolError
 from evaluator.market import Market, OracleKind
 from evaluator.protocols.pools import Venues
+from evaluator.stress.threads import Flag
 
 MOST_ATTACKS = 3  # that are compared with the state before and confirmed
 _BEFORE_SHARE = 0.1  # of the budget, spent on each attack's amounts on the state before
@@ -116,14 +117,15 @@ def assail(
     budget: int,
     capital: float,
     progress: Ticker | None = None,
+    cancelled: Flag | None = None,
 ) -> Assault:
     """Search `scene.after` for attacks within `budget` sequences and `capital` USD.
 
-    Raises the ProtocolError and ChainError trees.
+    Raises the ProtocolError and ChainError trees, and Cancelled once `cancelled` is set.
     """
     ground = open_ground(scene.sandbox, scene.after, venues=scene.venues, today=scene.before)
     sounding = sound(ground, scene.probes)
-    stage = Stage(ground, sounding.leaves)
+    stage = Stage(ground, sounding.leaves, cancelled=cancelled)
     knowledge = Knowledge(ground=ground, sounding=sounding, capital=capital)
     notes = []
     unknown = [r.asset.symbol for r in scene.after.reserves
@@ -141,7 +143,7 @@ def assail(
     chosen = found.finds[:MOST_ATTACKS]
     attacks = []
     if chosen:
-        today = _today(scene, ground, chosen)
+        today = _today(scene, ground, chosen, cancelled)
         if today is None:
             notes.append("the state before execution could not be attacked for comparison")
         attacks = [
@@ -167,7 +169,9 @@ def repeat(scene: Scene, sequence: Moves, *, with_loan: bool) -> tuple[Confirmat
     return _confirmed(scene, stage, sequence, loan), loan is not None
 
 
-def _today(scene: Scene, ground: Ground, finds: Sequence[Find]) -> Stage | None:
+def _today(
+    scene: Scene, ground: Ground, finds: Sequence[Find], cancelled: Flag | None
+) -> Stage | None:
     """The stage before execution; None if the market cannot be acted on there."""
     try:
         past = Past(scene.sandbox, scene.before_block)
@@ -181,7 +185,7 @@ def _today(scene: Scene, ground: Ground, finds: Sequence[Find]) -> Stage | None:
                 if r.oracle.kind is OracleKind.FIXED or r.oracle.stuck
             }
             leaves = find_leaves(before, fixed=fixed)
-        return Stage(before, leaves)
+        return Stage(before, leaves, cancelled=cancelled)
     except (ProtocolError, ChainError):
         return None
 

@@ -54,9 +54,18 @@ class Searched:
 class Searcher:
     """One search on one stage."""
 
-    def __init__(self, stage: Stage, *, seed: int, budget: int, capital: float) -> None:
-        """Take a stage, a budget in sequences and a budget of capital in USD."""
+    def __init__(
+        self,
+        stage: Stage,
+        *,
+        seed: int,
+        budget: int,
+        capital: float,
+        progress: Ticker | None = None,
+    ) -> None:
+        """Take a stage, a budget in sequences, one of capital in USD, and who hears of each."""
         self.stage, self.budget, self.capital = stage, budget, capital
+        self.progress = progress
         self.seed = seed
         self.rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_STREAM,)))
         self.tried: list[tuple[Sequence, Outcome]] = []
@@ -68,11 +77,16 @@ class Searcher:
         return self.budget - len(self.tried)
 
     def attempt(self, sequence: Sequence) -> Outcome:
-        """Try one sequence and remember it if it is the best of its pattern."""
+        """Try one sequence and remember it if it is the best of its pattern.
+
+        Raises Cancelled.
+        """
         outcome = self.stage.try_out(sequence)
         if outcome.made and outcome.capital > self.capital * 1.001:
             outcome = replace(outcome, made=False, reason="more capital than the policy allows")
         self.tried.append((sequence, outcome))
+        if self.progress is not None:
+            self.progress(len(self.tried), self.budget)
         known = self.best.get(sequence.pattern)
         if outcome.made and outcome.score > (LEAST_SCORE if known is None else known[1].score):
             self.best[sequence.pattern] = (sequence, outcome)
@@ -88,16 +102,17 @@ def search(
     capital: float,
     progress: Ticker | None = None,
 ) -> Searched:
-    """Search a stage from the seeds of `patterns` within `budget` sequences."""
-    run = Searcher(stage, seed=seed, budget=budget, capital=capital)
+    """Search a stage from the seeds of `patterns` within `budget` sequences.
+
+    Raises Cancelled.
+    """
+    run = Searcher(stage, seed=seed, budget=budget, capital=capital, progress=progress)
     queue = [s for row in _in_turns(patterns) for s in row]
     for sequence in queue[: max(int(_SEEDS_SHARE * budget), min(len(queue), budget))]:
         if run.left <= 0:
             break
         run.attempt(sequence)
-        if progress is not None:
-            progress(len(run.tried), budget)
-    _grow(run, progress)
+    _grow(run)
     names = {s.idea: s.pattern for row in patterns for s in row}
     finds: dict[frozenset[Kind], Find] = {}
     for found in sorted(run.best.values(), key=lambda f: -f[1].score)[:_LEANED]:
@@ -117,21 +132,17 @@ def _in_turns(patterns: list[list[Sequence]]) -> list[list[Sequence]]:
     return [[p[i] for p in patterns if i < len(p)] for i in range(longest)]
 
 
-def _grow(run: Searcher, progress: Ticker | None) -> None:
+def _grow(run: Searcher) -> None:
     """Spend the rest of the budget on the best of each pattern, and on new sequences."""
     names = sorted(run.best, key=lambda n: -run.best[n][1].score)
     for name in names:
         share = max(run.left // (2 * max(len(names), 1)), 0)
         climb(run, run.best[name][0], evaluations=min(share, 6 * _POPULATION))
-        if progress is not None:
-            progress(len(run.tried), run.budget)
     while run.left > 0 and run.tried:
         child = _child(run)
         if child is None:
             break
         run.attempt(child)
-        if progress is not None:
-            progress(len(run.tried), run.budget)
 
 
 def climb(run: Searcher, start: Sequence, *, evaluations: int) -> None:

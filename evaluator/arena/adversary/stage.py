@@ -19,7 +19,8 @@ from evaluator.chain.simulation import (
     SimulatedCall,
     StateOverride,
 )
-from evaluator.errors import RpcError
+from evaluator.errors import Cancelled, RpcError
+from evaluator.stress.threads import Flag
 
 BLOCK_TIME = 12  # seconds between blocks of an attack that names no wait
 UPDATE = 60  # seconds until an honest keeper has brought the market's price to the feed
@@ -70,10 +71,13 @@ class Script:
 class Stage:
     """Tries sequences on one ground; keeps what does not depend on the sequence."""
 
-    def __init__(self, ground: Ground, leaves: Leaves | None = None) -> None:
-        """Take a ground, and the feeds that prices come from if they are known."""
+    def __init__(
+        self, ground: Ground, leaves: Leaves | None = None, *, cancelled: Flag | None = None
+    ) -> None:
+        """Take a ground, the feeds that prices come from if they are known, and when to stop."""
         self.ground = ground
         self.leaves = leaves
+        self.cancelled = cancelled
         self.tried = 0  # sequences
         self._accrual = ground.lending.accrue()
         self._code = bytes.fromhex(ground.attacker.runtime)
@@ -104,7 +108,10 @@ class Stage:
         """Return what a sequence comes to; the ground stays as it is.
 
         With `loan` nothing is brought and the one transaction borrows what it needs.
+        Raises Cancelled.
         """
+        if self.cancelled is not None and self.cancelled.is_set():
+            raise Cancelled("the search for attacks was stopped")
         self.tried += 1
         try:
             counting = Counting(self.ground, sequence)

@@ -8,6 +8,7 @@ from evaluator.arena.adversary import Kind, Scene, Sequence, assail
 from evaluator.chain.abi import Abi
 from evaluator.chain.artifacts import load_artifact
 from evaluator.chain.contract import Contract
+from evaluator.errors import Cancelled
 from evaluator.evaluation.measurement import venues_of
 from evaluator.protocols.adapter import adapters
 
@@ -29,6 +30,17 @@ ADMIN = Abi.parse(
     ]
 )
 MINT = Abi.parse(["function mint(uint256) returns (uint256)"])
+
+
+class Soon:
+    """A flag that is set once it was asked a number of times."""
+
+    def __init__(self, asked: int) -> None:
+        self.left = asked
+
+    def is_set(self) -> bool:
+        self.left -= 1
+        return self.left < 0
 
 
 def list_curve(sandbox, deployment, *, seeded: float, factor: float = 0.35) -> None:
@@ -107,3 +119,10 @@ def test_a_market_listed_without_supply(sandbox, sandbox_deployment, seeded, fac
     (mined,) = worst.transactions
     assert mined.tx_hash
     assert Sequence.from_json(worst.sequence.to_json()) == worst.sequence
+    told = []
+    with pytest.raises(Cancelled):
+        assail(
+            scene, seed=0, budget=60, capital=50e6, cancelled=Soon(3),
+            progress=lambda done, total: told.append((done, total)),
+        )  # fmt: skip
+    assert told == [(1, 60), (2, 60), (3, 60)]
