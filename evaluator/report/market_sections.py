@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from evaluator.report import charts
+from evaluator.report import charts, odds_sections
 from evaluator.report.drawing import Chart
-from evaluator.report.odds import EstimateRow, MarketSection
+from evaluator.report.odds import MarketSection
 from evaluator.report.outline import (
-    NOT_COMPUTED,
     Block,
     Mono,
     Picture,
@@ -17,13 +16,8 @@ from evaluator.report.outline import (
     Table,
     Words,
 )
-from evaluator.report.screen import hurt_sentence, odds_table, written
+from evaluator.report.screen import hurt_sentence
 from evaluator.verdict import figures
-
-
-def counted(n: int, one: str, many: str = "") -> str:
-    """Write a count with its noun: 1 call, 2 calls."""
-    return f"{n:,} {one if n == 1 else many or one + 's'}"
 
 
 def _hurt(market: MarketSection) -> Iterator[Section]:
@@ -59,157 +53,6 @@ def _hurt(market: MarketSection) -> Iterator[Section]:
     )
 
 
-def _odds(market: MarketSection) -> Iterator[Section]:
-    if not market.odds:
-        return
-    blocks: list[Block] = [odds_table(market, market.odds, name_market=False)]
-    if any(r.after_responding for r in market.odds):
-        blocks.append(
-            Table(
-                columns=("paired change", "same borrowers", "borrowers use the room"),
-                rows=tuple(
-                    (
-                        r.label,
-                        written(r.difference, signed=True),
-                        written(r.difference_responding, signed=True)
-                        if r.difference_responding
-                        else figures.NONE,
-                    )
-                    for r in market.odds
-                ),
-            )
-        )
-    level = figures.share(market.odds[0].today.level)
-    yield Section(
-        slug="odds",
-        title="Odds in full",
-        summary=counted(len(market.odds), "metric"),
-        blocks=(
-            *blocks,
-            Words(
-                text=f"In brackets the {level} interval. Today and after run on the same paths, so "
-                "that the paired change has a narrower interval than its parts."
-            ),
-        ),
-    )
-
-
-def _sample_of(row: EstimateRow, first: str = "") -> str:
-    """Say what an estimate's numbers rest on."""
-    return (
-        f"{first}Over {figures.duration(row.horizon)}, {row.samples:,} paths; in brackets the "
-        f"{figures.share(row.level)} interval."
-    )
-
-
-def _assets(market: MarketSection) -> Iterator[Section]:
-    if not market.assets:
-        return
-    first = market.assets[0].rows[0].today
-    yield Section(
-        slug="assets",
-        title="Odds by asset",
-        summary=counted(len(market.assets), "asset"),
-        blocks=(
-            Table(
-                columns=(
-                    "debt asset",
-                    "USD",
-                    "today",
-                    "after, same borrowers",
-                    "after, borrowers use the room",
-                    "paired change, same borrowers",
-                    "paired change, borrowers use the room",
-                ),
-                rows=tuple(
-                    (
-                        one.asset,
-                        r.label,
-                        written(r.today),
-                        written(r.after_static),
-                        written(r.after_responding) if r.after_responding else figures.NONE,
-                        written(r.difference, signed=True),
-                        written(r.difference_responding, signed=True)
-                        if r.difference_responding
-                        else figures.NONE,
-                    )
-                    for one in market.assets
-                    for r in one.rows
-                ),
-            ),
-            Words(text=_sample_of(first, "Bad debt that exists today is included. ")),
-        ),
-    )
-
-
-def _first_passage(market: MarketSection) -> Iterator[Section]:
-    rows = market.first_passage
-    if not rows:
-        return
-    yield Section(
-        slug="first_passage",
-        title="Time to insolvency",
-        summary=f"{sum(r.events for r in rows[:1]):,} of "
-        f"{rows[0].events + rows[0].censored:,} paths today",
-        blocks=(
-            Table(
-                columns=(
-                    "parameters",
-                    "paths that become insolvent",
-                    "paths that reach the horizon without",
-                    "median time of those that do",
-                ),
-                rows=tuple(
-                    (
-                        r.name,
-                        f"{r.events:,}",
-                        f"{r.censored:,}",
-                        figures.NONE
-                        if r.median is None
-                        else f"{figures.duration(r.median.value)} "
-                        f"({figures.duration(r.median.lower)} to "
-                        f"{figures.duration(r.median.upper)})",
-                    )
-                    for r in rows
-                ),
-            ),
-        ),
-    )
-
-
-def _scenarios(market: MarketSection) -> Iterator[Section]:
-    if not market.scenarios:
-        return
-    yield Section(
-        slug="scenarios",
-        title="Scenarios",
-        summary=counted(len(market.scenarios), "scenario"),
-        blocks=(
-            Table(
-                columns=(
-                    "scenario",
-                    "what happens",
-                    "chance of bad debt today",
-                    "after",
-                    "worst 1% of paths today, USD",
-                    "after, USD",
-                ),
-                rows=tuple(
-                    (
-                        s.name,
-                        s.what,
-                        written(s.chance_today),
-                        written(s.chance_after),
-                        written(s.shortfall_today) if s.shortfall_today else NOT_COMPUTED,
-                        written(s.shortfall_after) if s.shortfall_after else NOT_COMPUTED,
-                    )
-                    for s in market.scenarios
-                ),
-            ),
-        ),
-    )
-
-
 _CHART_TITLES = {
     "survival": "Survival curves",
     "loss_exceedance": "Loss exceedance",
@@ -233,7 +76,7 @@ def _charts(market: MarketSection, prefix: str) -> Iterator[Section]:
             yield Section(
                 slug="liquidation_map",
                 title="Liquidation map before and after",
-                summary=counted(len(maps), "asset"),
+                summary=figures.counted(len(maps), "asset"),
                 blocks=_pictures(maps, prefix),
             )
 
@@ -264,7 +107,7 @@ def _safe_values(market: MarketSection) -> Iterator[Section]:
     yield Section(
         slug="safe_values",
         title="Values that keep today's odds",
-        summary=counted(len(market.safe_values), "parameter"),
+        summary=figures.counted(len(market.safe_values), "parameter"),
         blocks=(
             Table(
                 columns=(
@@ -290,32 +133,6 @@ def _safe_values(market: MarketSection) -> Iterator[Section]:
     )
 
 
-def _greeks(market: MarketSection) -> Iterator[Section]:
-    if not market.greeks:
-        return
-    yield Section(
-        slug="greeks",
-        title="Greeks",
-        summary=counted(len(market.greeks), "derivative"),
-        blocks=(
-            Table(
-                columns=("of expected bad debt", "to", "for", "today, USD", "after, USD"),
-                rows=tuple(
-                    (
-                        g.name,
-                        g.what,
-                        g.per,
-                        written(g.today, signed=True),
-                        written(g.after, signed=True),
-                    )
-                    for g in market.greeks
-                ),
-            ),
-            Words(text=_sample_of(market.greeks[0].today, "Same borrowers. ")),
-        ),
-    )
-
-
 def _plausible(market: MarketSection) -> Iterator[Section]:
     if market.plausible_loss:
         yield Section(
@@ -332,7 +149,7 @@ def _toxic(market: MarketSection) -> Iterator[Section]:
     yield Section(
         slug="toxic",
         title="Room before liquidations do harm",
-        summary=counted(len(market.toxic), "collateral"),
+        summary=figures.counted(len(market.toxic), "collateral"),
         blocks=(
             Table(
                 columns=("collateral", "toxic LTV", "fall left today", "fall left after"),
@@ -362,7 +179,7 @@ def _holding(market: MarketSection) -> Iterator[Section]:
     yield Section(
         slug="holding",
         title="What it costs to hold a price",
-        summary=counted(len(market.holding), "price"),
+        summary=figures.counted(len(market.holding), "price"),
         blocks=(
             Table(
                 columns=(
@@ -412,8 +229,8 @@ def _conformance(market: MarketSection) -> Iterator[Section]:
                 text="No path was replayed with real transactions; the protocol's own views were "
                 "compared."
                 if c.paths is None
-                else f"{counted(c.paths, 'path')} replayed with real transactions against the "
-                "real bytecode, the worst among them."
+                else f"{figures.counted(c.paths, 'path')} replayed with real transactions against "
+                "the real bytecode, the worst among them."
             ),
         ),
     )
@@ -425,7 +242,7 @@ def _calibration(market: MarketSection) -> Iterator[Section]:
     yield Section(
         slug="calibration",
         title="Calibration",
-        summary=counted(len(market.calibration), "asset"),
+        summary=figures.counted(len(market.calibration), "asset"),
         blocks=(
             Table(
                 columns=(
@@ -460,14 +277,14 @@ def market_sections(market: MarketSection, prefix: str, of: str) -> Iterator[Sec
     """Yield what was computed for one market; `prefix` keeps anchors unique, `of` titles."""
     for section in (
         *_hurt(market),
-        *_odds(market),
-        *_assets(market),
-        *_first_passage(market),
-        *_scenarios(market),
+        *odds_sections.odds(market),
+        *odds_sections.assets(market),
+        *odds_sections.first_passage(market),
+        *odds_sections.scenarios(market),
         *_charts(market, prefix),
         *_plausible(market),
         *_safe_values(market),
-        *_greeks(market),
+        *odds_sections.greeks(market),
         *_toxic(market),
         *_holding(market),
         *_conformance(market),

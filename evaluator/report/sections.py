@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from evaluator.report.attack_section import attack_section
-from evaluator.report.market_sections import counted, market_sections
+from evaluator.report.market_sections import market_sections
 from evaluator.report.model import ActionNode, ArgumentRow, ReportModel
 from evaluator.report.outline import (
     NOT_COMPUTED,
@@ -65,7 +65,7 @@ def _policy(report: ReportModel) -> Section:
     return Section(
         slug="verdict",
         title="Why this verdict",
-        summary=f"policy {p.name}, {counted(len(rows), 'rule')} applied",
+        summary=f"policy {p.name}, {figures.counted(len(rows), 'rule')} applied",
         blocks=tuple(blocks),
     )
 
@@ -75,7 +75,7 @@ def _findings(report: ReportModel) -> Iterator[Section]:
         yield Section(
             slug="findings",
             title="Findings",
-            summary=counted(len(report.findings), "finding"),
+            summary=figures.counted(len(report.findings), "finding"),
             blocks=(
                 Table(
                     columns=("finding", "severity", "kind", "what", "detail", "seen by"),
@@ -93,14 +93,14 @@ def _actions(report: ReportModel) -> Iterator[Section]:
         yield Section(
             slug="actions",
             title="Decoded actions",
-            summary=counted(_count_nodes(report.actions), "call"),
+            summary=figures.counted(_count_nodes(report.actions), "call"),
             blocks=(Tree(nodes=tuple(_node(a) for a in report.actions)),),
         )
     if report.events:
         yield Section(
             slug="events",
             title="Events",
-            summary=counted(len(report.events), "event"),
+            summary=figures.counted(len(report.events), "event"),
             blocks=(
                 Table(
                     columns=("event", "contract", "arguments"),
@@ -127,7 +127,7 @@ def _effects(report: ReportModel) -> Iterator[Section]:
                 ),
             )
         )
-        counts.append(counted(len(report.role_changes), "role or owner", "roles or owners"))
+        counts.append(figures.counted(len(report.role_changes), "role or owner", "roles or owners"))
     if report.transfers:
         blocks.append(
             Table(
@@ -137,7 +137,7 @@ def _effects(report: ReportModel) -> Iterator[Section]:
                 ),
             )
         )
-        counts.append(counted(len(report.transfers), "transfer"))
+        counts.append(figures.counted(len(report.transfers), "transfer"))
     if report.state_changes:
         blocks.append(
             Table(
@@ -148,7 +148,7 @@ def _effects(report: ReportModel) -> Iterator[Section]:
                 ),
             )
         )
-        counts.append(counted(len(report.state_changes), "state change"))
+        counts.append(figures.counted(len(report.state_changes), "state change"))
     if blocks:
         yield Section(
             slug="effects",
@@ -201,7 +201,7 @@ def _text(report: ReportModel) -> Iterator[Section]:
     if rows is not None:
         good = sum(r.result == "agrees" for r in rows)
         bad = sum(r.result in ("contradicts", "not mentioned", "not done") for r in rows)
-        summary = f"{counted(bad, 'difference')}, {good:,} agreeing"
+        summary = f"{figures.counted(bad, 'difference')}, {good:,} agreeing"
         blocks.append(
             Table(
                 columns=("the text says", "measured", "result"),
@@ -230,7 +230,7 @@ def _assumptions(report: ReportModel) -> Iterator[Section]:
         yield Section(
             slug="assumptions",
             title="Assumptions",
-            summary=counted(len(report.assumptions), "assumption"),
+            summary=figures.counted(len(report.assumptions), "assumption"),
             blocks=(
                 Table(
                     columns=("assumption", "value", "why"),
@@ -336,7 +336,7 @@ def sections(report: ReportModel) -> tuple[Section, ...]:
             Section(
                 slug="not_computed",
                 title="Not computed",
-                summary=counted(len(missing), "section"),
+                summary=figures.counted(len(missing), "section"),
                 blocks=(Words(text=f"Not computed for this report: {'; '.join(missing)}."),),
             )
         )

@@ -13,6 +13,11 @@ NONE = "–"
 _SUFFIXES = ((1e12, "T"), (1e9, "B"), (1e6, "M"))
 
 
+def counted(n: int, one: str, many: str = "") -> str:
+    """Write a count with its noun: 1 call, 2 calls."""
+    return f"{n:,} {one if n == 1 else many or one + 's'}"
+
+
 def _trim(text: str) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
