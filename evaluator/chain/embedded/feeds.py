@@ -23,9 +23,9 @@ HISTORY_HOURS = 32 * 24
 HISTORY_LABEL = "seeded history"
 
 _HOUR = 3600
-# Between rounds: an hour as for ETH / USD, longer where a price hardly moves.
-_VOLATILE_HOURS = 1
-_PEGGED_HOURS = 4
+# Between rounds. Pegged prices too: with fewer of them than the law of a peg is fitted to,
+# every evaluation of this chain would rest on a prior for half of its book.
+_ROUND_HOURS = 1
 _HOURS_PER_YEAR = 8760.0
 _FREEDOM = 4.0  # Student's degrees of freedom, about what hourly crypto returns show
 _PERSISTENCE = 0.98  # of log volatility, an hour
@@ -37,11 +37,6 @@ _PEG_PULL = 0.05  # of a stablecoin's distance to its peg, an hour
 def feed_description(token: TokenSpec) -> str:
     """Return what the feed says of itself."""
     return f"{token.symbol} / USD ({HISTORY_LABEL})"
-
-
-def round_hours(token: TokenSpec) -> int:
-    """Return the hours between two rounds of a token's feed."""
-    return _PEGGED_HOURS if token.pegged_to == "USD" else _VOLATILE_HOURS
 
 
 def hourly_prices(*, seed: int, hours: int = HISTORY_HOURS) -> Mapping[str, NDArray[np.float64]]:
@@ -70,13 +65,10 @@ def hourly_prices(*, seed: int, hours: int = HISTORY_HOURS) -> Mapping[str, NDAr
     return prices
 
 
-def rounds(
-    token: TokenSpec, prices: NDArray[np.float64], *, head: int
-) -> tuple[list[int], list[int]]:
+def rounds(prices: NDArray[np.float64], *, head: int) -> tuple[list[int], list[int]]:
     """Return a feed's answers, 8 decimals, and their times, seconds, the last at `head`."""
-    every = round_hours(token)
     hours = len(prices) - 1
-    kept = range(hours % every, hours + 1, every)
+    kept = range(hours % _ROUND_HOURS, hours + 1, _ROUND_HOURS)
     answers = [max(round(float(prices[i]) * 10**FEED_DECIMALS), 1) for i in kept]
     return answers, [head - _HOUR * (hours - i) for i in kept]
 
@@ -103,7 +95,7 @@ class SeededFeeds:
             feed = deployer.deploy_artifact(
                 artifact, FEED_DECIMALS, feed_description(token), deployer.account
             )
-            answers, times = rounds(token, prices[token.symbol], head=head)
+            answers, times = rounds(prices[token.symbol], head=head)
             deployer.send(feed, "load", answers[:1], times[:1])
             self._later.append((feed, answers[1:], times[1:]))
             self.addresses[token.symbol] = feed.address

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from evaluator.chain.embedded.assets import TOKENS, token
-from evaluator.chain.embedded.feeds import HISTORY_HOURS, hourly_prices, round_hours, rounds
+from evaluator.chain.embedded.feeds import HISTORY_HOURS, hourly_prices, rounds
 
 HEAD = 1_735_687_800
 
@@ -61,9 +61,9 @@ def test_stablecoins_stay_near_a_dollar_and_move(prices, symbol):
 
 @pytest.mark.parametrize("symbol", ["WETH", "USDC"])
 def test_rounds_end_at_the_head_at_even_steps(prices, symbol):
-    answers, times = rounds(token(symbol), prices[symbol], head=HEAD)
+    answers, times = rounds(prices[symbol], head=HEAD)
     assert len(answers) == len(times)
     assert times[-1] == HEAD
-    assert set(np.diff(times)) == {3600 * round_hours(token(symbol))}
+    assert set(np.diff(times)) == {3600}
     assert times[-1] - times[0] >= 30 * 86_400
     assert answers[-1] == round(token(symbol).price * 1e8)
