@@ -75,7 +75,7 @@ class AdversaryBudget(_Section):
 class PassRequirements(_Section):
     """What must have been looked at before anything can pass."""
 
-    required_checks: tuple[Check, ...] = ("execution", "state", "battery")
+    required_checks: tuple[Check, ...] = ("execution", "state", "battery", "adversary")
 
 
 class NotModelledRules(_Section):

@@ -73,6 +73,7 @@ def evidence(**changes):
     base = Evidence(
         execution=ExecutionEvidence(succeeded=True, way="governance lifecycle"),
         markets=(market(),),
+        adversary=AdversaryEvidence(sequences=200, gain_usd=0.0, loss_usd=0.0, market="", what=""),
     )
     return replace(base, **changes)
 
@@ -84,7 +85,8 @@ def kind(e, policy=POLICY):
 def test_quiet_proposal_passes_and_says_what_was_not_judged():
     v = judge(POLICY, evidence())
     assert v.kind is PASS
-    assert "the adversary search" in v.not_judged
+    assert "the model against the real contracts" in v.not_judged
+    assert "the adversary search" not in v.not_judged
     assert all(r.number and r.bound and r.source for r in v.reasons)
 
 
@@ -218,13 +220,23 @@ def test_fail_outranks_inconclusive_outranks_caution():
     assert kind(evidence(unread=("x",), markets=(market(conformance_error=0.5),))) is INCONCLUSIVE
 
 
-def test_required_checks_can_be_tightened():
-    strict = Policy.parse(
-        {"schema": 1, "name": "strict", "pass": {"required_checks": ["adversary"]}}, source="t"
-    )
-    v = judge(strict, evidence())
+def test_a_change_that_nobody_tried_to_attack_does_not_pass():
+    v = judge(POLICY, evidence(adversary=None))
     assert v.kind is INCONCLUSIVE
     assert "adversary search was not done" in v.deciding[0].sentence
+    still = market(odds=(), unchanged=True)
+    assert kind(evidence(adversary=None, markets=(still,))) is PASS
+
+
+def test_required_checks_can_be_loosened_and_tightened():
+    def with_checks(*checks):
+        document = {"schema": 1, "name": "own", "pass": {"required_checks": list(checks)}}
+        return Policy.parse(document, source="t")
+
+    assert kind(evidence(adversary=None), with_checks("execution", "state", "battery")) is PASS
+    v = judge(with_checks("conformance"), evidence())
+    assert v.kind is INCONCLUSIVE
+    assert "the model against the real contracts was not done" in v.deciding[0].sentence
 
 
 def finding(kind):
