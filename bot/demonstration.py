@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import secrets
 import sqlite3
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from bot.demonstration_files import save_discord, save_forum
 from bot.doubles.discord_interactions import Interaction
 from bot.doubles.discord_payloads import CHANNEL_ID, ROLE_ID
 from bot.doubles.discord_service import DiscordService
@@ -26,7 +28,12 @@ from bot.doubles.discourse_service import DiscourseDouble
 from bot.errors import SeatrialError
 from bot.service import Service
 from bot.settings import Settings
-from evaluator import EmbeddedChain, propose_weth_threshold_cut, start_embedded
+from evaluator import (
+    EmbeddedChain,
+    propose_weth_threshold_cut,
+    start_compiling,
+    start_embedded,
+)
 
 PATIENCE = 600.0  # seconds for one step, on a slow machine
 Say = Callable[[str], None]
@@ -87,6 +94,7 @@ class Demonstration:
         self._out = out
         self._say = say
         self._began = time.monotonic()
+        self._stage = ""
         self._token = f"demo-{secrets.token_hex(16)}"
         self._key = secrets.token_hex(32)
         self.forum = Forum(key=self._key, requests_per_minute=10_000)
@@ -98,7 +106,17 @@ class Demonstration:
 
     async def run(self) -> None:
         """Run from the proposal to the answered command. Raises DemonstrationFailed."""
-        chain = await asyncio.to_thread(start_embedded)
+        # Once per version and half a minute: it runs beside the chain's and the bot's start.
+        compiler = await asyncio.to_thread(start_compiling)
+        try:
+            await self._with_servers(compiler)
+        finally:
+            if compiler is not None:
+                compiler.kill()
+                await asyncio.to_thread(compiler.wait)
+
+    async def _with_servers(self, compiler: subprocess.Popen[bytes] | None) -> None:
+        chain = await asyncio.to_thread(start_embedded, progress=self._built)
         try:
             self._tell(f"chain   {chain.url} ({chain.label})")
             async with DiscourseDouble(self.forum) as discourse:
@@ -107,13 +125,25 @@ class Demonstration:
                     self._tell(f"forum   {discourse.url}")
                     self._tell(f"Discord {self.discord.url}, gateway {self.discord.gateway_url}")
                     with tempfile.TemporaryDirectory(prefix="seatrial-demo-") as folder:
-                        await self._with_bot(chain, discourse.url, Path(folder))
+                        await self._with_bot(chain, discourse.url, Path(folder), compiler)
                 finally:
                     await self.discord.stop()
         finally:
             await asyncio.to_thread(chain.close)
 
-    async def _with_bot(self, chain: EmbeddedChain, forum: str, folder: Path) -> None:
+    def _built(self, stage: str, done: int, total: int) -> None:
+        """Tell of a stage of the chain's construction; it is kept for the next time."""
+        if stage != self._stage:
+            self._stage = stage
+            self._tell(f"        building the chain, {done} of {total}: {stage}")
+
+    async def _with_bot(
+        self,
+        chain: EmbeddedChain,
+        forum: str,
+        folder: Path,
+        compiler: subprocess.Popen[bytes] | None,
+    ) -> None:
         service = Service(
             demo_settings(
                 chain,
@@ -126,7 +156,7 @@ class Demonstration:
         )
         running = asyncio.create_task(service.run())
         try:
-            story = asyncio.create_task(self._story(chain, service))
+            story = asyncio.create_task(self._story(chain, service, compiler))
             watch = asyncio.create_task(self._watch(folder / "bot.db"))
             try:
                 await asyncio.wait({running, story}, return_when=asyncio.FIRST_COMPLETED)
@@ -152,7 +182,9 @@ class Demonstration:
                 self._tell(f"        {stage}")
             told = stage
 
-    async def _story(self, chain: EmbeddedChain, service: Service) -> None:
+    async def _story(
+        self, chain: EmbeddedChain, service: Service, compiler: subprocess.Popen[bytes] | None
+    ) -> None:
         await self._until("the bot is connected", self.discord.gateway.connected.is_set)
         self._tell(f"bot     http://127.0.0.1:{service.health_port}/healthz and /metrics")
         governor = chain.deployment.openzeppelin.governor
@@ -161,6 +193,9 @@ class Demonstration:
             {"channel": CHANNEL_ID, "governor": f"embedded:{governor.lower()}", "role": ROLE_ID},
         )
         await self._until("the channel is subscribed", lambda: self._message("now hears"))
+        if compiler is not None and compiler.poll() is None:
+            self._tell("        compiling the simulation, once per version")
+            await asyncio.to_thread(compiler.wait)
         # The follower begins at the head it sees first; the proposal must come after.
         await asyncio.sleep(2.0)
         proposed = await asyncio.to_thread(
@@ -236,29 +271,11 @@ class Demonstration:
             raise DemonstrationFailed(f"within {PATIENCE:.0f} s not: {what}") from error
 
     def _save(self) -> None:
-        """Write what people would see on the forum and on Discord."""
-        self._out.mkdir(parents=True, exist_ok=True)
-        for topic in self.forum.topics:
-            text = "\n\n---\n\n".join([f"# {topic.title}", *(post.raw for post in topic.posts)])
-            path = self._out / "forum-topic.md"
-            path.write_text(text, encoding="utf-8")
-            self._tell(f"saved   {path}")
-        for name, data in self.discord.files.items():
-            (self._out / Path(name).name).write_bytes(data)
-        lines = []
-        for message in self.discord.messages.values():
-            where = self.discord.channels[message["channel_id"]]["name"]
-            lines.append(f"## #{where}\n\n{message['content']}")
-            for embed in message["embeds"]:
-                if "title" not in embed:
-                    continue  # nothing but one more picture
-                lines.append(f"**{embed.get('title', '')}**\n\n{embed.get('description', '')}")
-                lines += [f"- {f['name']}: {f['value']}" for f in embed.get("fields") or []]
-                lines.append((embed.get("footer") or {}).get("text", ""))
-            lines += [f"attached: {a['filename']}" for a in message["attachments"]]
-        path = self._out / "discord.md"
-        path.write_text("\n\n".join(line for line in lines if line) + "\n", encoding="utf-8")
-        self._tell(f"saved   {path} and {len(self.discord.files)} attached files beside it")
+        """Write what people would see on the forum and on Discord, and say where."""
+        topic, talk = save_forum(self.forum, self._out), save_discord(self.discord, self._out)
+        self._tell("Look at what was posted; charts lie beside it:")
+        self._say(f"    the forum  {topic.resolve()}")
+        self._say(f"    Discord    {talk.resolve()}")
 
 
 def _running_stage(database: Path) -> str:

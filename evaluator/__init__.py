@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     from evaluator.report.screen import written
     from evaluator.sqlite import Database
     from evaluator.stress.battery import Battery
+    from evaluator.stress.kernel.warmup import start_compiling
     from evaluator.stress.scenarios.library import scenario_names
     from evaluator.verdict.policy import Policy
     from evaluator.verdict.verdict import VerdictKind
@@ -126,6 +127,7 @@ _HOMES = {
     "evaluator.report.screen": ("written",),
     "evaluator.sqlite": ("Database",),
     "evaluator.stress.battery": ("Battery",),
+    "evaluator.stress.kernel.warmup": ("start_compiling",),
     "evaluator.stress.scenarios.library": ("scenario_names",),
     "evaluator.verdict.policy": ("Policy",),
     "evaluator.verdict.verdict": ("VerdictKind",),
@@ -186,6 +188,7 @@ __all__ = [
     "scorecard_sentence",
     "scorecard_verdict",
     "shared_decoder",
+    "start_compiling",
     "start_embedded",
     "survey",
     "to_embed",
