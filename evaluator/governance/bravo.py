@@ -9,7 +9,7 @@ empty string and full calldata.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from eth_abi.abi import encode
 from eth_hash.auto import keccak
@@ -132,16 +132,27 @@ class GovernorBravo:
     def adopt(self, sandbox: Sandbox, draft: ProposalDraft) -> Proposal:
         """Make a draft a proposal of this governor, by the normal route where there are several."""
         check_destination(draft, governor=self.address, chain_id=sandbox.chain_id)
+        return replace(
+            self.unsubmitted(sandbox, draft.raw_actions, draft.description_bytes),
+            proposal_id=None,
+            proposer=draft.proposer,
+            actions=draft.actions,
+        )
+
+    def unsubmitted(
+        self, sandbox: Sandbox, actions: tuple[RawAction, ...], description: bytes
+    ) -> Proposal:
+        """A proposal before its submission, with the number that comes next."""
         routed = views.address(sandbox, self.address, "proposalTimelocks(uint256)", 0) is not None
         return Proposal(
             family="GovernorAlpha" if self._is_alpha(sandbox) else self.name,
             governor=self.address,
             chain_id=sandbox.chain_id,
-            proposal_id=None,
-            proposer=draft.proposer,
-            raw_actions=draft.raw_actions,
-            actions=draft.actions,
-            description_bytes=draft.description_bytes,
+            proposal_id=(views.number(sandbox, self.address, "proposalCount()") or 0) + 1,
+            proposer=None,
+            raw_actions=actions,
+            actions=(),
+            description_bytes=description,
             state=None,
             snapshot=None,
             deadline=None,
@@ -204,6 +215,13 @@ class GovernorBravo:
         if timelock is None:
             raise ProposalError(f"the governor {self.address} names no timelock to execute from")
         return timelock
+
+    def votes(self, sandbox: Sandbox) -> str | None:
+        """The vault or token, None if the governor names neither."""
+        try:
+            return self._votes(sandbox)
+        except ProposalError:
+            return None
 
     def uses_time(self, sandbox: Sandbox) -> bool:  # noqa: ARG002 - they all count blocks
         """These governors count blocks."""
@@ -281,12 +299,11 @@ class GovernorBravo:
         ]
         return [bool(word) for word in views.words(sandbox, calls)]
 
-    def vote_call(self, proposal: Proposal) -> bytes:
-        """Calldata of a vote in favour."""
+    def vote_call(self, proposal: Proposal, *, in_favour: bool = True) -> bytes:
+        """Calldata of a vote in favour, or against."""
         kind = "bool" if proposal.family == "GovernorAlpha" else "uint8"
-        return views.encode_call(
-            f"castVote(uint256,{kind})", proposal.proposal_id, True if kind == "bool" else 1
-        )
+        choice = in_favour if kind == "bool" else int(in_favour)
+        return views.encode_call(f"castVote(uint256,{kind})", proposal.proposal_id, choice)
 
     def queue_call(self, sandbox: Sandbox, proposal: Proposal) -> bytes | None:  # noqa: ARG002
         """Calldata that queues it."""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from evaluator.chain.receipts import Receipt
 from evaluator.chain.sandbox import Sandbox
 from evaluator.governance.ballot import Tally, Voter
+from evaluator.governance.decoding.calls import RawAction
 from evaluator.governance.proposal import Proposal, ProposalState
 
 
+@runtime_checkable
 class LifecycleGovernor(Protocol):
     """What the lifecycle needs to know of a governor; all addresses lower-case."""
 
@@ -38,6 +40,16 @@ class LifecycleGovernor(Protocol):
 
     def uses_time(self, sandbox: Sandbox) -> bool:
         """Tell whether snapshot and deadline are seconds instead of blocks."""
+        ...
+
+    def votes(self, sandbox: Sandbox) -> str | None:
+        """Return the contract that votes are counted by, None if it is not told."""
+        ...
+
+    def unsubmitted(
+        self, sandbox: Sandbox, actions: tuple[RawAction, ...], description: bytes
+    ) -> Proposal:
+        """Return a proposal as it would be if it were the next, with the id it would get."""
         ...
 
     def submit_call(self, proposal: Proposal) -> bytes:
@@ -71,8 +83,8 @@ class LifecycleGovernor(Protocol):
         """Tell for each account whether it has voted."""
         ...
 
-    def vote_call(self, proposal: Proposal) -> bytes:
-        """Return calldata of a vote in favour."""
+    def vote_call(self, proposal: Proposal, *, in_favour: bool = True) -> bytes:
+        """Return calldata of a vote in favour, or against."""
         ...
 
     def queue_call(self, sandbox: Sandbox, proposal: Proposal) -> bytes | None:

@@ -8,6 +8,7 @@ the ProposalCreated event, and in GovernorStorage where that is used.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from eth_abi.abi import encode
 from eth_hash.auto import keccak
@@ -130,15 +131,27 @@ class OpenZeppelinGovernor:
     def adopt(self, sandbox: Sandbox, draft: ProposalDraft) -> Proposal:
         """Make a draft a proposal of this governor; one submitted already is found by its hash."""
         check_destination(draft, governor=self.address, chain_id=sandbox.chain_id)
+        hashed = self.unsubmitted(sandbox, draft.raw_actions, draft.description_bytes)
+        number = hashed.proposal_id
+        proposal = replace(hashed, proposal_id=None, proposer=draft.proposer, actions=draft.actions)
+        try:
+            return proposal if number is None else self.find(sandbox, number)
+        except UnknownProposal:
+            return proposal
+
+    def unsubmitted(
+        self, sandbox: Sandbox, actions: tuple[RawAction, ...], description: bytes
+    ) -> Proposal:
+        """A proposal before its submission, with the id that its hash gives it."""
         proposal = Proposal(
             family=self.name,
             governor=self.address,
             chain_id=sandbox.chain_id,
             proposal_id=None,
-            proposer=draft.proposer,
-            raw_actions=draft.raw_actions,
-            actions=draft.actions,
-            description_bytes=draft.description_bytes,
+            proposer=None,
+            raw_actions=actions,
+            actions=(),
+            description_bytes=description,
             state=None,
             snapshot=None,
             deadline=None,
@@ -146,10 +159,7 @@ class OpenZeppelinGovernor:
             created_block=None,
         )
         number = views.number(sandbox, self.address, f"hashProposal{_LISTS}", *_arguments(proposal))
-        try:
-            return proposal if number is None else self.find(sandbox, number)
-        except UnknownProposal:
-            return proposal
+        return replace(proposal, proposal_id=number)
 
     def queued(self, sandbox: Sandbox) -> tuple[Proposal, ...]:
         """Return the proposals waiting in the timelock, in the order of their times.
@@ -206,6 +216,10 @@ class OpenZeppelinGovernor:
         """The timelock, or the governor itself where there is none."""
         return views.address(sandbox, self.address, "timelock()") or self.address
 
+    def votes(self, sandbox: Sandbox) -> str | None:
+        """The token, or the governor itself where it names none."""
+        return views.address(sandbox, self.address, "token()") or self.address
+
     def uses_time(self, sandbox: Sandbox) -> bool:
         """Whether the governor counts seconds (ERC-6372) instead of blocks."""
         mode = views.text(sandbox, self.address, "CLOCK_MODE()") or ""
@@ -245,7 +259,7 @@ class OpenZeppelinGovernor:
 
         return find_delegates(
             sandbox,
-            token=views.address(sandbox, self.address, "token()") or self.address,
+            token=self.votes(sandbox) or self.address,
             governor=self.address,
             power=power,
             needed=needed,
@@ -295,9 +309,9 @@ class OpenZeppelinGovernor:
         ]
         return [bool(word) for word in views.words(sandbox, calls)]
 
-    def vote_call(self, proposal: Proposal) -> bytes:
-        """Calldata of a vote in favour."""
-        return views.encode_call("castVote(uint256,uint8)", proposal.proposal_id, 1)
+    def vote_call(self, proposal: Proposal, *, in_favour: bool = True) -> bytes:
+        """Calldata of a vote in favour, or against."""
+        return views.encode_call("castVote(uint256,uint8)", proposal.proposal_id, int(in_favour))
 
     def queue_call(self, sandbox: Sandbox, proposal: Proposal) -> bytes | None:
         """Calldata that queues it; None where there is nothing to queue in."""
