@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from evaluator.chain.deterministic import address_of, creation_in
 from evaluator.chain.sandbox import Sandbox
 from evaluator.evaluation.measurement import Reading
 from evaluator.governance.decoding.calls import Action, CallSource
 from evaluator.governance.trace import ExecutionTrace
-from evaluator.market import ParameterChange
+from evaluator.market import ParameterChange, Unit
 from evaluator.protocols.adapter import adapters
 from evaluator.verdict.evidence import NotModelled
 from evaluator.verdict.policy import Policy
@@ -84,11 +85,18 @@ def unmodelled(
         return known[address]
 
     called: set[str] = set()
+    changes = [c for r in readings for c in r.changes]
+    pointed_at = {str(c.after).lower() for c in changes if c.unit is Unit.ADDRESS}
     for action in _leaves(trace.proposal.actions):
         called.add(action.target)
-        if not in_market(action.target):
+        creation = creation_in(action.target, action.calldata)
+        if creation is not None:
+            # What a new contract does shows in what points to it.
+            created = address_of(*creation).lower()
+            if created not in pointed_at:
+                add(_name(action), f"creates {created}, which nothing that was read points to")
+        elif not in_market(action.target):
             add(_name(action), f"called on {action.target}")
-    changes = [c for r in readings for c in r.changes]
     for change in changes:
         if not _acted_on(change, changes):
             add(change.path, f"{change.label} changed and the battery does not use it")

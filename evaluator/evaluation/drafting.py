@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import difflib
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from eth_utils.crypto import keccak
-
+from evaluator.chain.deterministic import creation_in
 from evaluator.chain.sandbox import Sandbox
 from evaluator.errors import ConfigurationError, TransactionReverted
 from evaluator.evaluation.request import Progress
@@ -18,11 +18,13 @@ from evaluator.governance.adapter import GovernorAdapter, open_governor
 from evaluator.governance.proposal_file import parse_proposal
 from evaluator.market import Family, Market, Parameter
 from evaluator.protocols.adapter import ProtocolAdapter, adapters
-from evaluator.protocols.setters import Setting, SettingCall, parse_value, setting_calls
+from evaluator.protocols.setting import (
+    ParameterSetter,
+    Setting,
+    SettingCall,
+    parse_value,
+)
 from evaluator.verdict import figures
-
-# ErrorReporter.sol of Compound V2.
-_FAILURE = keccak(text="Failure(uint256,uint256,uint256)")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -149,7 +151,7 @@ def parse_settings(
             raise ConfigurationError(f"there is no parameter {path!r}{hint}")
         i, parameter = known[path]
         setting = Setting(parameter=parameter, value=parse_value(parameter, value))
-        if setting.value == parameter.value:
+        if _same(setting.value, parameter.value):
             raise ConfigurationError(
                 f"{path} is {figures.setting(parameter.value, parameter.unit)} already"
             )
@@ -157,6 +159,12 @@ def parse_settings(
     if not chosen:
         raise ConfigurationError("a draft needs at least one PARAMETER=VALUE")
     return chosen
+
+
+def _same(a: float | bool | str, b: float | bool | str) -> bool:
+    if isinstance(a, str) or isinstance(b, str):
+        return a == b
+    return math.isclose(a, b, rel_tol=1e-12)
 
 
 def draft(
@@ -173,25 +181,36 @@ def draft(
     the protocol's own bounds are kept. Raises ConfigurationError, NotAGovernor.
     """
     chosen = parse_settings(markets, assignments)
-    calls = tuple(
-        call
+    written = [
+        (markets[i], call)
         for i, settings in chosen.items()
-        for call in setting_calls(state.sandbox, markets[i].market, settings)
-    )
-    address = governor or _governor_of(state, markets[next(iter(chosen))].market)
+        for call in _setter(markets[i]).setting_calls(state.sandbox, markets[i].market, settings)
+    ]
+    calls = tuple(call for _, call in written)
+    address = governor or _governor_of(state, [markets[i].market for i in chosen])
     adapter = open_governor(state.sandbox, address)
     settings = [s for some in chosen.values() for s in some]
     made = Draft(
         governor=adapter.address,
         chain_id=state.sandbox.chain_id,
         calls=calls,
-        description=description or describe(settings),
+        description=description or describe(settings, calls),
     )
-    _try(state.sandbox, adapter, made)
+    _try(state.sandbox, adapter, made, [one for one, _ in written])
     return made
 
 
-def describe(settings: Sequence[Setting]) -> str:
+def _setter(one: DraftMarket) -> ParameterSetter:
+    adapter = one.adapter
+    if not isinstance(adapter, ParameterSetter):
+        raise ConfigurationError(
+            f"the adapter {adapter.name} knows no calls that set parameters: write them into a "
+            "proposal file"
+        )
+    return adapter
+
+
+def describe(settings: Sequence[Setting], calls: Sequence[SettingCall] = ()) -> str:
     """Write a description that says exactly what is set."""
     lines = []
     for s in settings:
@@ -201,37 +220,69 @@ def describe(settings: Sequence[Setting]) -> str:
             f"{name} from {figures.setting(p.value, p.unit)} to {figures.setting(s.value, p.unit)}"
         )
     title = f"Set {lines[0]}" + (f" and {len(lines) - 1} more" if len(lines) > 1 else "")
+    lines += dict.fromkeys(c.creates for c in calls if c.creates)
     return "\n".join([f"# {title}", "", "Sets:", "", *(f"- {line}" for line in lines), ""])
 
 
-def _governor_of(state: State, market: Market) -> str:
+def _governor_of(state: State, markets: Sequence[Market]) -> str:
     if state.deployment is None:
         raise ConfigurationError("no governor was named: give --governor ADDRESS")
     governors: Mapping[Family, str] = {
         Family.AAVE_V3: state.deployment.openzeppelin.governor,
         Family.COMPOUND_V2: state.deployment.bravo.governor,
     }
-    return governors[market.family]
+    found = dict.fromkeys(governors[m.family] for m in markets)
+    if len(found) > 1:
+        raise ConfigurationError(
+            f"{' and '.join(m.protocol for m in markets)} have governors of their own here: draft "
+            "one proposal for each, or name a governor that may set both with --governor ADDRESS"
+        )
+    return next(iter(found))
 
 
-def _try(sandbox: Sandbox, governor: GovernorAdapter, made: Draft) -> None:
-    """Send the calls from the executor, look at what they answer, and take them back."""
+def _try(
+    sandbox: Sandbox, governor: GovernorAdapter, made: Draft, markets: Sequence[DraftMarket]
+) -> None:
+    """Send the calls from the executor, look at what they answer, and take them back.
+
+    `markets` are those that the calls of the draft belong to.
+    """
     content = json.dumps(made.document()).encode()
     proposal = governor.adopt(sandbox, parse_proposal(content, name="the draft"))
     executor = governor.executor(sandbox, proposal)
     place = sandbox.snapshot()
     try:
-        for call in made.calls:
-            what = ", ".join(s.parameter.path for s in call.sets)
+        for call, one in zip(made.calls, markets, strict=True):
+            setter = _setter(one)
+            what = ", ".join(f"{s.parameter.path}={_typed(s.value)}" for s in call.sets)
             said = (
                 f"the protocol refuses {what} from {executor}, which executes for this governor: "
             )
             try:
                 receipt = sandbox.send(executor, call.target, call.calldata)
             except TransactionReverted as error:
-                raise ConfigurationError(said + (error.reason or "no reason given")) from error
-            # Compound answers an error code where others revert.
-            if any(log.topics and log.topics[0] == _FAILURE for log in receipt.logs):
-                raise ConfigurationError(said + "it answers with an error code")
+                reason = error.reason or "no reason given"
+                creation = creation_in(call.target, call.calldata)
+                if creation is not None:
+                    reason = _why_not_created(sandbox, executor, creation[0]) or reason
+                raise ConfigurationError(said + setter.refusal(reason)) from error
+            failed = setter.failure(one.market, receipt)
+            if failed:
+                raise ConfigurationError(said + failed)
     finally:
         sandbox.revert(place)
+
+
+def _typed(value: float | bool | str) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return value if isinstance(value, str) else f"{value:g}"
+
+
+def _why_not_created(sandbox: Sandbox, sender: str, creation: bytes) -> str:
+    """The deployment proxy passes no reason on; the constructor itself has one."""
+    try:
+        sandbox.deploy(sender, creation)
+    except TransactionReverted as error:
+        return error.reason
+    return ""

@@ -19,6 +19,7 @@ from evaluator.governance.adapter import GovernorAdapter
 from evaluator.governance.decoding.calls import Action
 from evaluator.governance.decoding.values import Value
 from evaluator.governance.proposal import Proposal
+from evaluator.governance.realm import governed_contracts
 from evaluator.governance.trace import ExecutionTrace
 from evaluator.market import (
     Market,
@@ -37,6 +38,7 @@ from evaluator.protocols.interfaces import FEED
 from evaluator.protocols.oracles import read_code
 from evaluator.protocols.pools import KNOWN_VENUES, Venues
 from evaluator.protocols.reading import address_in, read_codes, read_raw
+from evaluator.protocols.setting import ParameterSetter
 
 _HISTORY_ROUNDS = 5_000
 _MOST_NAMED = 128  # addresses a proposal names that are asked whether they are feeds
@@ -112,6 +114,10 @@ def measure(
         start = sandbox.snapshot()
         trial = governor.execute(sandbox, proposal)
         roots = _roots(sandbox, _seeds(trial))
+        if not roots and _about_governing(trial):
+            # Who decides is changed: what he decides on is what the proposal is about.
+            timelock = governor.executor(sandbox, trial.proposal)
+            roots = _roots(sandbox, governed_contracts(sandbox, governor.address, timelock))
         sandbox.revert(start)
         sites, unread = _look(state, roots, cache, progress)
         feeds = tuple(dict.fromkeys((*_feeds(sites), *_feeds_named(sandbox, trial))))
@@ -136,6 +142,7 @@ def measure(
 
         progress.stage("execute", "executing again, reading the markets around it")
         trace = governor.execute(sandbox, proposal, feeds=feeds, before_execution=read_before)
+        trace = _in_protocol_words(trace, [s.adapter for s in sites])
         readings = []
         for site in sites:
             progress.stage("read", f"{site.adapter.name} after execution")
@@ -168,6 +175,12 @@ def venues_of(chain_id: int, deployment: Deployment | None) -> Venues | None:
 
 def _roots(sandbox: Sandbox, seeds: Collection[str]) -> list[tuple[ProtocolAdapter, str]]:
     return [(adapter, root) for adapter in adapters() for root in adapter.discover(sandbox, seeds)]
+
+
+def _about_governing(trace: ExecutionTrace) -> bool:
+    """Whether a proposal that was executed calls its own governor or timelock."""
+    called = {action.target.lower() for action in trace.proposal.actions}
+    return trace.succeeded and not called.isdisjoint(trace.machinery)
 
 
 def _seeds(trace: ExecutionTrace) -> tuple[str, ...]:
@@ -274,6 +287,15 @@ def _feeds_named(sandbox: Sandbox, trace: ExecutionTrace) -> tuple[str, ...]:
             if 0 < updated <= sandbox.timestamp():
                 found.append(address)
     return tuple(found)
+
+
+def _in_protocol_words(trace: ExecutionTrace, reached: Iterable[ProtocolAdapter]) -> ExecutionTrace:
+    """Put the reason of a revert into the words of the protocols reached: Aave's are numbers."""
+    reason = trace.revert_reason
+    for adapter in reached:
+        if isinstance(adapter, ParameterSetter):
+            reason = adapter.refusal(reason)
+    return replace(trace, revert_reason=reason)
 
 
 def _tried(sandbox: Sandbox, market: Market) -> tuple[Liveness | None, PriceSetting | None]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from evaluator.evaluation.drafting import outline_markets
 from evaluator.evaluation.request import Progress
 from evaluator.evaluation.state import State
-from evaluator.protocols.setters import can_be_set
+from evaluator.protocols.setting import ParameterSetter
 from evaluator.verdict import figures
 
 
@@ -55,7 +55,7 @@ def survey(state: State, roots: Sequence[str], progress: Progress) -> Survey:
         )
         for m in markets
         for p in m.parameters
-        if can_be_set(m.market, p)
+        if isinstance(m.adapter, ParameterSetter) and m.adapter.can_be_set(m.market, p)
     ]
     reserves = [
         SurveyedReserve(

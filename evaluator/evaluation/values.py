@@ -14,7 +14,7 @@ from evaluator.evaluation.request import EvaluationRequest, Progress
 from evaluator.evaluation.state import open_state
 from evaluator.market import Market, Parameter, Unit
 from evaluator.protocols.depth import measure_liquidity
-from evaluator.protocols.setters import parse_value
+from evaluator.protocols.setting import parse_value
 from evaluator.stress.battery import Battery
 from evaluator.stress.estimate import Estimate
 from evaluator.stress.price_process import PriceProcess, default_process

@@ -6,9 +6,12 @@ import math
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
+from evaluator.chain.receipts import Receipt
 from evaluator.chain.sandbox import Sandbox
 from evaluator.market import Book, Family, Market, Parameter
+from evaluator.protocols import aave_v3_setters
 from evaluator.protocols.aave_v3_book import borrow_events, debt_mint_events, read_book
+from evaluator.protocols.aave_v3_errors import CUSTOM_ERRORS, in_words
 from evaluator.protocols.aave_v3_parameters import VOCABULARY, name_parameters
 from evaluator.protocols.aave_v3_reserves import (
     Addresses,
@@ -34,6 +37,7 @@ from evaluator.protocols.reading import (
     read_raw,
 )
 from evaluator.protocols.seeds import contracts_among
+from evaluator.protocols.setting import Setting, SettingCall
 
 # LiquidationLogic 1.19.3: DEFAULT_LIQUIDATION_CLOSE_FACTOR, CLOSE_FACTOR_HF_THRESHOLD;
 # constants of the code, which no call returns.
@@ -139,6 +143,25 @@ class AaveV3:
     def parameters(self, market: Market) -> tuple[Parameter, ...]:
         """See ProtocolAdapter.parameters."""
         return name_parameters(market)
+
+    def can_be_set(self, market: Market, parameter: Parameter) -> bool:  # noqa: ARG002
+        """See ParameterSetter.can_be_set."""
+        return aave_v3_setters.can_be_set(parameter.name)
+
+    def setting_calls(
+        self, sandbox: Sandbox, market: Market, settings: Sequence[Setting]
+    ) -> tuple[SettingCall, ...]:
+        """See ParameterSetter.setting_calls."""
+        sandbox.register_abi(CUSTOM_ERRORS)
+        return aave_v3_setters.setting_calls(sandbox, market, settings)
+
+    def refusal(self, reason: str) -> str:
+        """See ParameterSetter.refusal."""
+        return in_words(reason)
+
+    def failure(self, market: Market, receipt: Receipt) -> str:  # noqa: ARG002
+        """See ParameterSetter.failure; Aave reverts."""
+        return ""
 
     def accrue(self, sandbox: Sandbox, market: Market) -> None:
         """Do nothing: Aave's views count interest up to the block that is read."""

@@ -7,10 +7,11 @@ import math
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from evaluator.chain.receipts import Log
+from evaluator.chain.receipts import Log, Receipt
 from evaluator.chain.sandbox import Sandbox
 from evaluator.errors import IncompleteState, RpcError, TransactionReverted
 from evaluator.market import Book, Family, Market, Parameter
+from evaluator.protocols import compound_v2_errors, compound_v2_setters
 from evaluator.protocols.adapter import AGREES, AccountView, disagreement, sample
 from evaluator.protocols.borrower_cache import BorrowerCache
 from evaluator.protocols.borrowers import BorrowEvents, find_borrowers
@@ -33,6 +34,7 @@ from evaluator.protocols.reading import (
     read_raw,
 )
 from evaluator.protocols.seeds import contracts_among
+from evaluator.protocols.setting import Setting, SettingCall
 
 ACCOUNTS_AT_ONCE = 2_000
 _BORROW = COMPOUND.event_topic("Borrow")
@@ -168,6 +170,24 @@ class CompoundV2:
     def parameters(self, market: Market) -> tuple[Parameter, ...]:
         """See ProtocolAdapter.parameters."""
         return name_parameters(market)
+
+    def can_be_set(self, market: Market, parameter: Parameter) -> bool:  # noqa: ARG002
+        """See ParameterSetter.can_be_set."""
+        return compound_v2_setters.can_be_set(parameter.name)
+
+    def setting_calls(
+        self, sandbox: Sandbox, market: Market, settings: Sequence[Setting]
+    ) -> tuple[SettingCall, ...]:
+        """See ParameterSetter.setting_calls."""
+        return compound_v2_setters.setting_calls(sandbox, market, settings)
+
+    def refusal(self, reason: str) -> str:
+        """See ParameterSetter.refusal; its reasons are words."""
+        return reason
+
+    def failure(self, market: Market, receipt: Receipt) -> str:
+        """See ParameterSetter.failure."""
+        return compound_v2_errors.failure(receipt, market.address)
 
     def accrue(self, sandbox: Sandbox, market: Market) -> None:
         """Call `accrueInterest` on every market token, as anybody may (CToken.sol)."""

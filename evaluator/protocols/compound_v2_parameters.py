@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evaluator.market import Market, Parameter, Reserve, Unit
+from evaluator.market import Market, Parameter, RateCurve, Reserve, Unit
 from evaluator.protocols.naming import Vocabulary, Word
 
 # Comptroller.Action of Venus, in order.
@@ -104,4 +104,14 @@ def name_reserve(r: Reserve) -> list[Parameter]:
         "oracle.cap": r.oracle.cap,
     }
     named = [v.parameter(name, value, asset=symbol) for name, value in values.items()]
-    return [*named, *v.rate_curve(r.rate_curve, asset=symbol)]
+    return [*named, *v.rate_curve(_a_year(r.rate_curve), asset=symbol)]
+
+
+def _a_year(curve: RateCurve) -> RateCurve:
+    """Round off what comes of rates a block being whole: up to 1e-11 a year."""
+    return RateCurve(
+        base=round(curve.base, 9),
+        slope1=round(curve.slope1, 9),
+        slope2=round(curve.slope2, 9),
+        optimal=curve.optimal,
+    )

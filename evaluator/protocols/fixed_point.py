@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal
 from typing import Final
 
 WAD: Final = 10**18  # Compound's mantissa, Aave's health factor
@@ -15,6 +16,11 @@ def whole_tokens(amount: int, decimals: int) -> float:
     """Turn base units into whole tokens."""
     # Division of integers rounds once; amount / 1e18 in floats would round twice.
     return float(amount / 10**decimals)
+
+
+def base_units(amount: float, decimals: int) -> Decimal:
+    """Turn whole tokens into base units, of the digits as people type them."""
+    return Decimal(repr(amount)).scaleb(decimals)
 
 
 def from_wad(value: int) -> float:

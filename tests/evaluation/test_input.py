@@ -38,7 +38,8 @@ def test_a_proposal_that_reverts_is_a_fail_with_the_decoded_reason(places, propo
     result = evaluate(EvaluationRequest(file=path, paths=64, attack_sequences=0))
     assert result.verdict.kind == "FAIL"
     assert not result.report.execution.succeeded
-    assert "20" in result.report.execution.reason
+    said = "INVALID_RESERVE_PARAMS (Aave V3's error 20): the LTV may not be above"
+    assert said in result.report.execution.reason
     assert result.report.headline.sentence.startswith("the proposal reverts when executed")
     assert result.report.parameters is None
 

@@ -7,11 +7,11 @@ import pytest
 from evaluator.chain.embedded import Deployment
 from evaluator.chain.sandbox import Sandbox
 from evaluator.errors import ConfigurationError
-from evaluator.evaluation.drafting import outline_markets
+from evaluator.evaluation.drafting import DraftMarket, outline_markets
 from evaluator.evaluation.request import Silence
 from evaluator.evaluation.state import State
 from evaluator.evaluation.survey import survey
-from evaluator.protocols.setters import Setting, can_be_set, setting_calls
+from evaluator.protocols.setting import Setting, SettingCall
 
 pytestmark = pytest.mark.chain
 
@@ -38,13 +38,18 @@ def test_what_can_be_set_is_what_has_a_call(
 ) -> None:
     state = State(sandbox=read_only_sandbox, deployment=deployment, embedded=True)
     told = []
+
+    def calls_for(one: DraftMarket, setting: Setting) -> tuple[SettingCall, ...]:
+        return one.adapter.setting_calls(read_only_sandbox, one.market, [setting])
+
     for one in outline_markets(state, (), Silence()):
         for parameter in one.parameters:
             setting = Setting(parameter=parameter, value=parameter.value)
-            if can_be_set(one.market, parameter):
-                assert setting_calls(read_only_sandbox, one.market, [setting])
+            settable = one.adapter.can_be_set(one.market, parameter)
+            if settable:
+                assert calls_for(one, setting)
             else:
                 with pytest.raises(ConfigurationError, match="cannot be drafted"):
-                    setting_calls(read_only_sandbox, one.market, [setting])
-            told.append(can_be_set(one.market, parameter))
+                    calls_for(one, setting)
+            told.append(settable)
     assert set(told) == {True, False}

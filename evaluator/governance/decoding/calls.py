@@ -21,6 +21,8 @@ from .values import MAX_OCTETS, MAX_VALUES, Allowance, Undecodable, Value, decod
 
 MAX_CALLDATA = 1 << 20  # bytes of one call that are looked at
 MAX_DEPTH = 8  # batches inside batches
+# The deterministic deployment proxy takes 32 bytes of salt and creation code.
+DEPLOYER = "0x4e59b44847b379578588920ca78fbf26c0b4956c"
 _PROPOSAL_ALLOWANCE = 8  # a proposal may produce this many times what one action may
 
 
@@ -167,6 +169,8 @@ class _Unfolding:
                 None,
                 (),
             )
+        if call.target == DEPLOYER and len(data) > 32:
+            return _creation(data), None, ()
         reasons: list[str] = []
         for source, kind, fragment, notes in _candidates(data, call.signature, reasons):
             before = self.allowance.canonical
@@ -224,6 +228,27 @@ def _candidates(
             )
         found.append((CallSource.SIGNATURE, "", claimed, notes))
     return found
+
+
+def _creation(data: bytes) -> DecodedCall:
+    salt, code = data[:32], data[32:]
+    packed = b"\xff" + bytes.fromhex(DEPLOYER[2:]) + salt + keccak(code)
+    return DecodedCall(
+        selector="",
+        name="create2",
+        signature="create2(bytes32,bytes)",
+        source=CallSource.KNOWN,
+        kind="deterministic deployment proxy",
+        arguments=(
+            DecodedArgument(name="salt", type="bytes32", value="0x" + salt.hex()),
+            DecodedArgument(
+                name="contract", type="address", value="0x" + keccak(packed)[12:].hex()
+            ),
+            DecodedArgument(name="creationCode", type="bytes", value="0x" + code.hex()),
+        ),
+        error="",
+        notes=(),
+    )
 
 
 def _undecoded(data: bytes, error: str) -> DecodedCall:

@@ -6,8 +6,11 @@ import eth_abi
 import pytest
 from eth_utils import keccak
 
+from evaluator.chain.deterministic import DEPLOYER as PROXY
+from evaluator.chain.deterministic import address_of
 from evaluator.governance.decoding.batches import MAX_CALLS
 from evaluator.governance.decoding.calls import (
+    DEPLOYER,
     MAX_DEPTH,
     Action,
     CallSource,
@@ -282,3 +285,15 @@ def test_a_malformed_signature_string_stays_raw(signature: bytes) -> None:
     assert action.decoded.source is CallSource.RAW
     assert "signature string is malformed" in action.decoded.error
     assert action.calldata[:4] == keccak(signature)[:4]
+
+
+def test_a_creation_through_the_deterministic_proxy_says_what_it_creates():
+    code = bytes.fromhex("600a600c600039600a6000f3602a60005260206000f3")
+    raw = RawAction(target=DEPLOYER, value=0, signature=b"", calldata=bytes(32) + code)
+    (action,) = decode_actions([raw])
+    assert action.decoded.signature == "create2(bytes32,bytes)"
+    arguments = {a.name: a.value for a in action.decoded.arguments}
+    assert arguments["contract"] == address_of(code).lower()
+    assert arguments["creationCode"] == "0x" + code.hex()
+    # The package of the decoder imports nothing of ours, and so has the address itself.
+    assert PROXY.lower() == DEPLOYER
