@@ -9,6 +9,7 @@ from gallery import (
     bought_quorum,
     broken_oracle,
     empty_listing,
+    fast_votes,
     floored_feed,
     hidden_action,
     other_kinds,
@@ -27,6 +28,7 @@ CASES: tuple[Case, ...] = (
     *hidden_action.CASES,
     *broken_oracle.CASES,
     *bought_quorum.CASES,
+    *fast_votes.CASES,
     *other_kinds.CASES,
 )
 

@@ -130,6 +130,10 @@ class Stage:
         """Return a token of the embedded chain."""
         return self.sandbox.contract(self.deployment.tokens[symbol], TOKEN)
 
+    def at(self, address: str) -> Contract:
+        """Return a token by its address."""
+        return self.sandbox.contract(address, TOKEN)
+
     def new_token(self, symbol: str, name: str, supply: int) -> Contract:
         """Deploy a token of 18 decimals, `supply` whole tokens of it minted to the builder.
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from evaluator.arena.adversary import Assault, Attack, Scene, assail
+from evaluator.arena.adversary.past import Past
 from evaluator.chain.simulation import SimulatedCall
 from evaluator.errors import Cancelled, ChainError, ProtocolError
 from evaluator.evaluation.market_trial import MarketTrial
@@ -14,6 +15,8 @@ from evaluator.evaluation.measurement import Measurement, Reading, venues_of
 from evaluator.evaluation.request import EvaluationRequest, Progress
 from evaluator.evaluation.state import State
 from evaluator.evaluation.stressing import Flag
+from evaluator.governance.adapter import open_governor
+from evaluator.governance.terms import read_terms
 from evaluator.governance.trace import ExecutionTrace
 from evaluator.market import Family
 from evaluator.report.manifest import ResultDigest
@@ -69,15 +72,17 @@ def attack_markets(
     attacked, or not to the end because `cancelled` was set, is told in `failed`.
     """
     budget = budget_of(request, policy)
-    changed = [t for t in trials if not t.evidence.unchanged and t.reading.after is not None]
     if budget == 0 or not measurement.trace.succeeded:
         return None
     assaults, failed = [], []
-    for trial in changed:
+    for trial in _attackable(state, measurement, trials):
         progress.stage("attack", f"sequences of moves on {trial.section.name}")
         try:
             assault = assail(
-                scene_of_reading(state, measurement, trial.reading),
+                replace(
+                    scene_of_reading(state, measurement, trial.reading),
+                    unchanged=trial.evidence.unchanged,
+                ),
                 seed=request.seed,
                 budget=budget,
                 capital=policy.adversary.capital_usd,
@@ -99,6 +104,28 @@ def attack_markets(
             )
         )
     return Adversary(assaults=tuple(assaults), failed=tuple(failed))
+
+
+def _attackable(
+    state: State, measurement: Measurement, trials: Sequence[MarketTrial]
+) -> list[MarketTrial]:
+    """Markets that changed; where the way to govern them did, the largest one at least."""
+    readable = [t for t in trials if t.reading.after is not None]
+    changed = [t for t in readable if not t.evidence.unchanged]
+    if changed or not readable or not _governed_otherwise(state, measurement):
+        return changed
+    return [max(readable, key=lambda t: t.evidence.supplied_usd)]
+
+
+def _governed_otherwise(state: State, measurement: Measurement) -> bool:
+    """Whether the proposal changed the terms on which its governor lets others through."""
+    sandbox = state.sandbox
+    _, first = _execution(state, measurement.trace)
+    try:
+        governor = open_governor(sandbox, measurement.proposal.governor)
+        return read_terms(sandbox, governor) != read_terms(Past(sandbox, first - 1), governor)
+    except ChainError:
+        return False
 
 
 def budget_of(request: EvaluationRequest, policy: Policy) -> int:
@@ -124,6 +151,7 @@ def scene_of_reading(state: State, measurement: Measurement, reading: Reading) -
         execution=executing,
         venues=venues_of(sandbox.chain_id, state.deployment),
         lenders=tuple(dict.fromkeys(a.lower() for a in lenders)),
+        governor=open_governor(sandbox, measurement.proposal.governor),
     )
 
 

@@ -23,14 +23,15 @@ Topics = Sequence[bytes | Sequence[bytes] | None]
 def newest_first(
     sandbox: Sandbox,
     *,
-    address: str | Sequence[str],
+    address: str | Sequence[str] | None,
     topics: Topics,
     newest: int,
     oldest: int = 0,
 ) -> Iterator[list[Log]]:
     """Yield the logs of chunk after chunk, from block `newest` down to `oldest`.
 
-    Within a chunk the newest log is first. Raises `RpcError` if a single block is
+    Without an `address` those of every contract. Within a chunk the newest log is first.
+    Raises `RpcError` if a single block is
     refused, or when the scan takes more than MAX_REQUESTS requests.
     """
     for logs in _scan(sandbox, address, topics, first=newest, last=oldest):
@@ -55,7 +56,7 @@ def oldest_first(
 
 def _scan(
     sandbox: Sandbox,
-    address: str | Sequence[str],
+    address: str | Sequence[str] | None,
     topics: Topics,
     *,
     first: int,

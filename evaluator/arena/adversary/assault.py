@@ -12,13 +12,15 @@ from evaluator.arena.adversary.confirmation import (
     confirm,
     find_loan,
 )
+from evaluator.arena.adversary.governing import bought_votes
 from evaluator.arena.adversary.ground import Ground, ground_before, open_ground
+from evaluator.arena.adversary.knowledge import Knowledge
 from evaluator.arena.adversary.leaves import find_leaves
-from evaluator.arena.adversary.moves import Kind, Move
+from evaluator.arena.adversary.moves import GOVERNING, Kind, Move
 from evaluator.arena.adversary.moves import Sequence as Moves
 from evaluator.arena.adversary.outcome import FAILED, Outcome
 from evaluator.arena.adversary.past import Past
-from evaluator.arena.adversary.patterns import Knowledge, seeds
+from evaluator.arena.adversary.patterns import seeds
 from evaluator.arena.adversary.search import LEAST_SCORE, Find, Searcher, Ticker, climb, search
 from evaluator.arena.adversary.sounding import sound
 from evaluator.arena.adversary.stage import Stage, in_words
@@ -27,6 +29,7 @@ from evaluator.arena.oracle_probe import OracleProbe
 from evaluator.chain.sandbox import Sandbox
 from evaluator.chain.simulation import SimulatedCall
 from evaluator.errors import ChainError, ProtocolError
+from evaluator.governance.adapter import GovernorAdapter
 from evaluator.market import Market, OracleKind
 from evaluator.protocols.pools import Venues
 from evaluator.stress.threads import Flag
@@ -50,6 +53,8 @@ class Scene:
     venues: Venues | None = None  # where to look for pools
     lenders: tuple[str, ...] = ()  # Aave pools that lend besides the market itself
     probes: tuple[OracleProbe, ...] | None = None  # of `after`, if they were made already
+    governor: GovernorAdapter | None = None  # whose votes may be bought; None: nobody's
+    unchanged: bool = False  # whether the market is as it was: only its governor may be weaker
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -123,8 +128,8 @@ def assail(
 
     Raises the ProtocolError and ChainError trees, and Cancelled once `cancelled` is set.
     """
-    ground = open_ground(scene.sandbox, scene.after, venues=scene.venues, today=scene.before)
-    sounding = sound(ground, scene.probes)
+    ground = _opened(scene)
+    sounding = sound(ground, _probes(scene))
     stage = Stage(ground, sounding.leaves, cancelled=cancelled)
     knowledge = Knowledge(ground=ground, sounding=sounding, capital=capital)
     notes = []
@@ -137,9 +142,8 @@ def assail(
         )
     if not ground.pools:
         notes.append("no exchange pool was found near the market: nothing was traded")
-    found = search(
-        stage, seeds(knowledge), seed=seed, budget=budget, capital=capital, progress=progress
-    )
+    patterns = [list(bought_votes(knowledge))] if scene.unchanged else seeds(knowledge)
+    found = search(stage, patterns, seed=seed, budget=budget, capital=capital, progress=progress)
     chosen = found.finds[:MOST_ATTACKS]
     attacks = []
     if chosen:
@@ -163,10 +167,25 @@ def repeat(scene: Scene, sequence: Moves, *, with_loan: bool) -> tuple[Confirmat
     them, and where nobody lends, the money is brought. Raises the ProtocolError and
     ChainError trees.
     """
-    ground = open_ground(scene.sandbox, scene.after, venues=scene.venues, today=scene.before)
-    stage = Stage(ground, sound(ground, scene.probes).leaves)
+    ground = _opened(scene)
+    stage = Stage(ground, sound(ground, _probes(scene)).leaves)
     loan = find_loan(stage, sequence, scene.lenders) if with_loan else None
     return _confirmed(scene, stage, sequence, loan), loan is not None
+
+
+def _opened(scene: Scene) -> Ground:
+    return open_ground(
+        scene.sandbox,
+        scene.after,
+        venues=scene.venues,
+        today=scene.before,
+        governor=scene.governor,
+    )
+
+
+def _probes(scene: Scene) -> tuple[OracleProbe, ...] | None:
+    """What was found out of the oracles; of those that stay as they were nobody asks."""
+    return () if scene.unchanged else scene.probes
 
 
 def _today(
@@ -176,7 +195,7 @@ def _today(
     try:
         past = Past(scene.sandbox, scene.before_block)
         before = ground_before(ground, past, scene.before, scene.execution)
-        world = (Kind.SHOCK, Kind.FOLLOW)
+        world = (Kind.SHOCK, Kind.FOLLOW, *GOVERNING)
         leaves = None
         if any(m.kind in world for f in finds for m in f.sequence.moves):
             fixed = {
@@ -247,6 +266,7 @@ def _executing(today: Stage, after: Ground, sequence: Moves) -> Outcome | None:
         market=after.market,
         lending=after.lending,
         tokens=after.tokens,
+        polity=after.polity,
         encoded={},
         views={},
     )

@@ -7,11 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from evaluator.arena.adversary.ground import ATTACKER, Ground
-from evaluator.arena.adversary.moves import Basis, Kind, Move
+from evaluator.arena.adversary.moves import GOVERNING, Basis, Kind, Move
+from evaluator.arena.adversary.polity import VOTING
 from evaluator.arena.lending import TOKEN, Quotient, Read, view
 from evaluator.chain.abi import Abi, selector
 from evaluator.chain.receipts import ZERO
 from evaluator.chain.simulation import SimulatedCall
+from evaluator.errors import ConfigurationError, ProposalError
 from evaluator.protocols.pools import PoolKind
 
 GAS = 30_000_000  # units offered to the one transaction of an attack
@@ -89,6 +91,10 @@ def _calls(ground: Ground, move: Move) -> tuple[SimulatedCall, ...]:
         return tuple(replace(c, sender=ATTACKER) for c in ground.execution)
     if move.kind is Kind.SWAP:
         return (_swap(ground, move),)
+    if move.kind is Kind.DELEGATE:
+        return _delegation(ground, move)
+    if move.kind in GOVERNING:
+        return _governing(ground, move)
     if move.kind is Kind.DONATE and move.target:
         if ground.tokens[move.asset].native:
             raise Impossible("the native coin is no gift that a balance is read of")
@@ -120,6 +126,39 @@ def _calls(ground: Ground, move: Move) -> tuple[SimulatedCall, ...]:
             data = TOKEN.encode("transfer", keeper, _MARK)
             return (SimulatedCall(sender=ATTACKER, to=move.asset, data=data),)
     raise Impossible(f"{move.kind} is no move of the attacker's own contract")
+
+
+def _delegation(ground: Ground, move: Move) -> tuple[SimulatedCall, ...]:
+    """Make tokens vote for their holder: in a vault where they vote nowhere else."""
+    terms = None if ground.polity is None else ground.polity.terms
+    if terms is None or move.asset != terms.token:
+        raise Impossible(f"nobody votes with {move.asset} here")
+    entering: list[tuple[str, bytes]] = []
+    if terms.vaulted:
+        entering = [
+            (terms.token, TOKEN.encode("approve", terms.votes, _MARK)),
+            (terms.votes, VOTING.encode("deposit", terms.token, 0, _MARK)),
+        ]
+    calls = [*entering, (terms.votes, VOTING.encode("delegate", ATTACKER))]
+    return tuple(SimulatedCall(sender=ATTACKER, to=to, data=data) for to, data in calls)
+
+
+def _governing(ground: Ground, move: Move) -> tuple[SimulatedCall, ...]:
+    """One step of a proposal of the attacker's own."""
+    if ground.polity is None:
+        raise Impossible("no governor is known here")
+    try:
+        bill = ground.polity.bill(move.data)
+    except (ConfigurationError, ProposalError) as error:
+        raise Impossible(str(error)) from error
+    data = {
+        Kind.PROPOSE: bill.propose,
+        Kind.VOTE: bill.vote,
+        Kind.QUEUE: bill.queue,
+        Kind.ENACT: bill.execute,
+    }[move.kind]
+    where = ground.polity.terms.governor
+    return () if data is None else (SimulatedCall(sender=ATTACKER, to=where, data=data),)
 
 
 def _swap(ground: Ground, move: Move) -> SimulatedCall:

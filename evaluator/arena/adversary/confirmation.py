@@ -232,6 +232,9 @@ def _mine(
     sandbox: Sandbox, script: Script, number: int, mined: list[MinedTransaction]
 ) -> SimulatedBlockResult:
     block = script.blocks[number]
+    # Here every transaction has a block of its own: what is left out counts, not the number.
+    if number in script.jumps:
+        sandbox.jump_blocks(script.jumps[number], 1)
     for o in block.overrides:
         if o.balance is not None:
             sandbox.set_balance(o.address, o.balance)

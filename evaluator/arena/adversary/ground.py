@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from evaluator.arena.adversary.moves import Move
 from evaluator.arena.adversary.past import Past
+from evaluator.arena.adversary.polity import Polity, earlier, open_polity
 from evaluator.arena.bundles import BundleEngine, open_engine
 from evaluator.arena.families import lending_of
 from evaluator.arena.funds import BalanceSlot, balance_slot
@@ -17,11 +18,14 @@ from evaluator.chain.sandbox import Sandbox
 from evaluator.chain.simulation import SimulatedCall
 from evaluator.chain.solidity import load_contract
 from evaluator.errors import TransactionReverted
+from evaluator.governance.adapter import GovernorAdapter
+from evaluator.governance.terms import read_terms
 from evaluator.market import Market, OracleKind
 from evaluator.protocols.pools import Pool, Venues, find_pools, open_pools
 from evaluator.protocols.reading import address_in, read_raw
 
 ATTACKER = "0x5ea70000000000000000000000000000000000aa"
+LEAST_HOLDING = 1_000.0  # USD; less in a treasury is not worth a vote
 # A pool with less than this of the other token tells no price, USD.
 LEAST_DEPTH = 10_000.0
 # From a pool that is this deep the market price is taken if the oracle is far off.
@@ -60,8 +64,10 @@ class Ground:
     pools: Mapping[str, Pool]  # by lower-case address
     attacker: Artifact  # the Attacker contract, put at ATTACKER
     timestamp: int  # of the head, seconds
+    height: int  # of the head, block number
     execution: tuple[SimulatedCall, ...] = ()  # that execute the proposal; () if it is done
     by_anyone: bool = False  # whether the attacker's own contract may make them
+    polity: Polity | None = None  # who governs, if votes can be had; None: not looked at, or not
     slots: dict[str, BalanceSlot | None] = field(default_factory=dict)  # found so far, by token
     encoded: dict[Move, tuple[SimulatedCall, ...]] = field(default_factory=dict)  # found so far
     views: dict[tuple[str, ...], tuple[SimulatedCall, ...]] = field(default_factory=dict)  # same
@@ -100,11 +106,13 @@ def open_ground(
     *,
     venues: Venues | None,
     today: Market | None = None,
+    governor: GovernorAdapter | None = None,
 ) -> Ground:
     """Look around a market at the sandbox's head.
 
     `today` is the reading whose prices count as fair where it has the asset; by default
-    `market` itself. Raises the ProtocolError and ChainError trees.
+    `market` itself. `governor` is looked at if its votes can be bought or borrowed.
+    Raises the ProtocolError and ChainError trees.
     """
     block = sandbox.block_number()
     lending = lending_of(sandbox, market)
@@ -119,11 +127,18 @@ def open_ground(
         )
         for a, r in enumerate(market.reserves)
     }
-    pools = _pools_near(sandbox, market, [t for t in tokens if not tokens[t].native], venues, block)
+    terms = None if governor is None else read_terms(sandbox, governor)
+    traded = [t for t in tokens if not tokens[t].native]
+    if terms is not None and terms.token not in tokens:
+        traded.append(terms.token)
+    pools = _pools_near(sandbox, market, traded, venues, block)
     for address in dict.fromkeys(t for p in pools for t in (p.token0, p.token1)):
         if address not in tokens:
             tokens[address] = _stranger(sandbox, address, block)
     known = _fair(tokens, pools, market if today is None else today)
+    polity = None
+    if governor is not None and terms is not None and terms.token in known:
+        polity = open_polity(sandbox, governor, known, least=LEAST_HOLDING)
     return Ground(
         sandbox=sandbox,
         market=market,
@@ -133,6 +148,8 @@ def open_ground(
         pools={p.address: p for p in pools},
         attacker=load_contract("Attacker"),
         timestamp=sandbox.timestamp(),
+        height=block,
+        polity=polity,
     )
 
 
@@ -154,6 +171,8 @@ def ground_before(
         engine=past.engine(),
         tokens={a: replace(t, reserve=rows.get(a)) for a, t in after.tokens.items()},
         timestamp=past.timestamp(),
+        height=past.block_number(),
+        polity=earlier(after.polity, past),
         execution=tuple(execution),
         by_anyone=bool(execution) and callable_by_anyone(past, execution),
         encoded={},

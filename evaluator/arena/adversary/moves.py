@@ -59,8 +59,15 @@ class Kind(StrEnum):
     SHOCK = "the outside market moves"
     SET_PRICE = "set the price"
     EXECUTE = "execute the proposal"
+    DELEGATE = "vote with"  # tokens that are held
+    PROPOSE = "propose"
+    VOTE = "vote"  # once the vote is open
+    QUEUE = "queue"  # once the vote is over
+    ENACT = "execute the attacker's own proposal"  # once the timelock lets it through
 
 
+# Steps of a proposal of the attacker's own, each of which waits until it is possible.
+GOVERNING = (Kind.PROPOSE, Kind.VOTE, Kind.QUEUE, Kind.ENACT)
 # Moves of the attacker's own contract, which fit into one transaction.
 OWN = frozenset(
     {
@@ -84,7 +91,7 @@ class Move:
     factor: float = 1.0  # SHOCK, SET_PRICE: price over the price before
     seconds: int = 0  # WAIT: how long
     target: str = ""  # SET_PRICE: the contract called; DONATE: who gets it, "" for the reserve
-    data: str = ""  # SET_PRICE: its calldata, hex with 0x
+    data: str = ""  # SET_PRICE: its calldata; steps of a proposal: its calls; hex with 0x
     may_fail: bool = False  # whether the rest is still made if this one reverts
 
 

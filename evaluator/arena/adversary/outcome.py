@@ -7,6 +7,9 @@ The protocol's loss is what its balance sheet fell by: cash and debts less claim
 the attacker's own position taken at the least of what it is worth and nothing, because
 debt beyond its collateral is never repaid. The same holds for users the attacker
 liquidated. Those users' own loss is the fall of their collateral less debt.
+
+Where the attacker governs, what the treasury holds belongs to the protocol as well, and
+the votes he governs with are worth nothing to him afterwards.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from dataclasses import dataclass
 
 from evaluator.arena.adversary.compilation import held_by
 from evaluator.arena.adversary.ground import ATTACKER, Ground
+from evaluator.arena.adversary.moves import GOVERNING
 from evaluator.arena.adversary.moves import Sequence as Moves
 from evaluator.arena.lending import Totals
 from evaluator.chain.simulation import SimulatedCall, SimulatedCallResult
@@ -69,6 +73,7 @@ class Ledger:
     attacker: Account  # its position
     debtors: tuple[Account, ...]  # those it liquidates
     frozen: tuple[str, ...]  # reserves without a readable price, symbols
+    treasury: Mapping[str, float]  # what the DAO holds, whole tokens, if it is governed
 
 
 class Counting:
@@ -80,14 +85,20 @@ class Counting:
             t for p in sequence.pools if p in ground.pools
             for t in (ground.pools[p].token0, ground.pools[p].token1)
         ]  # fmt: skip
-        named = dict.fromkeys((*sequence.tokens, *pooled))
-        self.tokens = tuple(t for t in named if t in ground.tokens)
+        polity = ground.polity
+        governs = polity is not None and any(m.kind in GOVERNING for m in sequence.moves)
+        self.treasury = tuple(t for t, _ in polity.holdings) if polity and governs else ()
+        self._executor = polity.terms.executor if polity else ""
+        votes = polity.terms.token if polity and governs else ""
+        named = dict.fromkeys((*sequence.tokens, *pooled, *self.treasury))
+        self.tokens = tuple(t for t in named if t in ground.tokens and t != votes)
         self.reserves = tuple(t for t in self.tokens if ground.index(t) is not None)
         self.debtors = sequence.debtors
         self.calls: tuple[SimulatedCall, ...] = tuple(self._views())
 
     def _views(self) -> list[SimulatedCall]:
         out = [held_by(self._ground, t) for t in self.tokens]
+        out += [held_by(self._ground, t, self._executor) for t in self.treasury]
         for token in self.reserves:
             out += self._sheet(token)
             for who in (ATTACKER, *self.debtors):
@@ -118,6 +129,7 @@ class Counting:
         lending, ground = self._ground.lending, self._ground
         left = iter(results)
         purse = {t: _word(next(left)) / 10 ** ground.tokens[t].decimals for t in self.tokens}
+        treasury = {t: _word(next(left)) / 10 ** ground.tokens[t].decimals for t in self.treasury}
         sheets: dict[str, Totals] = {}
         frozen = []
         accounts = [Account(collateral={}, debt={}) for _ in (ATTACKER, *self.debtors)]
@@ -145,6 +157,7 @@ class Counting:
             attacker=accounts[0],
             debtors=tuple(accounts[1:]),
             frozen=tuple(frozen),
+            treasury=treasury,
         )
 
 
@@ -156,6 +169,7 @@ def settle(before: Ledger, after: Ledger, fair: Mapping[str, float], capital: fl
     equity = [
         _equity(x.sheets, fair) + min(x.attacker.net(fair), 0.0)
         + sum(min(d.net(fair), 0.0) for d in x.debtors)
+        + sum(v * fair[t] for t, v in x.treasury.items())
         for x in (before, after)
     ]  # fmt: skip
     users = [sum(max(d.net(fair), 0.0) for d in x.debtors) for x in (before, after)]

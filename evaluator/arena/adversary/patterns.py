@@ -7,45 +7,34 @@ a price comes from), never over names or addresses of a case. Amounts are first 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
-from evaluator.arena.adversary.ground import Ground
-from evaluator.arena.adversary.moves import (
-    Amount,
-    Basis,
-    Kind,
-    Move,
-    held,
-    room,
-    usd,
+from evaluator.arena.adversary.governing import bought_votes
+from evaluator.arena.adversary.knowledge import (
+    ALL,
+    DEBTS,
+    Knowledge,
+    borrow_all,
+    borrowable,
+    collaterals,
+    debts,
+    fund,
+    ltv,
+    room_below_cap,
+    sizes_of,
+    spend,
+    supply,
+    takings,
 )
+from evaluator.arena.adversary.moves import Amount, Basis, Kind, Move, held, room, usd
 from evaluator.arena.adversary.moves import Sequence as Moves
 from evaluator.arena.adversary.refill import OUTSIDE
-from evaluator.arena.adversary.sounding import Sounding
 from evaluator.market import health_factors
 from evaluator.market.health import debt_value
-from evaluator.protocols.pools import Pool
 
-DEBTS = 4  # reserves that are emptied, those with most cash first
-_ALL = 0.999  # of what may be borrowed; rounding eats the rest
-_CHEAP = 0.9  # of the fair price: an oracle that says less sells a token too cheaply
 _TINY = 1e-3  # of the capital: a reserve with less supply counts as empty
 _LIQUIDATED = 4  # accounts that are tried
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Knowledge:
-    """What the patterns are written from."""
-
-    ground: Ground  # the market and its surroundings
-    sounding: Sounding  # what was found out of its prices
-    capital: float  # USD the attacker may bring
-
-    def usd(self, token: str, tokens: float) -> float:
-        """Value whole tokens at the fair price."""
-        return tokens * self.ground.tokens[token].fair
 
 
 def seeds(knowledge: Knowledge) -> list[list[Moves]]:
@@ -60,90 +49,22 @@ def seeds(knowledge: Knowledge) -> list[list[Moves]]:
         stuck_debt,
         written_price,
         pumped_collateral,
+        bought_votes,
         liquidation,
         pushed_liquidation,
     )
     return [list(pattern(knowledge)) for pattern in patterns]
 
 
-def collaterals(k: Knowledge) -> list[str]:
-    """Tokens that can be borrowed against, the least supplied first."""
-    found = []
-    for reserve in k.ground.market.reserves:
-        p = reserve.parameters
-        usable = p.active and not p.frozen and not p.paused
-        if usable and p.ltv > 0.0 and reserve.asset.price > 0.0:
-            token = reserve.asset.address.lower()
-            found.append((k.usd(token, reserve.supplied), token))
-    return [token for _, token in sorted(found)]
-
-
-def debts(k: Knowledge, but: str = "") -> list[str]:
-    """Tokens that can be borrowed: what the oracle holds too cheap, then by their cash."""
-    found = []
-    for reserve in k.ground.market.reserves:
-        p, token = reserve.parameters, reserve.asset.address.lower()
-        usable = p.active and not p.frozen and not p.paused and p.borrowing_enabled
-        if usable and token != but and reserve.cash > 0.0 and k.ground.tokens[token].fair > 0.0:
-            fair = k.ground.tokens[token].fair
-            cheap = 0.0 < reserve.asset.price < _CHEAP * fair
-            found.append((not cheap, -k.usd(token, _borrowable(k, token)), token))
-    return [token for _, _, token in sorted(found)]
-
-
-def _borrowable(k: Knowledge, token: str) -> float:
-    asset = k.ground.index(token)
-    assert asset is not None  # called for reserves only
-    r = k.ground.market.reserves[asset]
-    return max(min(r.cash, r.parameters.borrow_cap - r.borrowed), 0.0)
-
-
-def _takings(k: Knowledge, but: str) -> float:
-    """Value of what there is to take, USD."""
-    return sum(k.usd(t, _borrowable(k, t)) for t in debts(k, but)[:DEBTS])
-
-
-def _empty(k: Knowledge, but: str, share: float = _ALL, first: str = "") -> tuple[Move, ...]:
-    """Borrow as much as is allowed of the reserves with most cash."""
-    order = debts(k, but)
-    if first in order:
-        order = [first, *(t for t in order if t != first)]
-    return tuple(
-        Move(kind=Kind.BORROW, asset=t, amount=room(share), may_fail=len(order) > 1)
-        for t in order[:DEBTS]
-    )
-
-
-def _fund(token: str, value: float) -> Move:
-    return Move(kind=Kind.FUND, asset=token, amount=usd(value))
-
-
-def _supply(token: str, amount: Amount) -> Move:
-    return Move(kind=Kind.SUPPLY, asset=token, amount=amount)
-
-
-def _ltv(k: Knowledge, token: str) -> float:
-    asset = k.ground.index(token)
-    return 0.0 if asset is None else k.ground.market.reserves[asset].parameters.ltv
-
-
-def _room_below_cap(k: Knowledge, token: str) -> float:
-    """What may still be supplied, USD at the fair price."""
-    asset = k.ground.index(token)
-    assert asset is not None  # called for reserves only
-    r = k.ground.market.reserves[asset]
-    return k.usd(token, max(r.parameters.supply_cap - r.supplied, 0.0))
-
-
 def overborrowing(k: Knowledge) -> Iterator[Moves]:
     """Supply, and borrow more than it is worth outside."""
     for token in collaterals(k):
-        most = min(k.capital, _room_below_cap(k, token) * 0.98)
-        for value in (min(most, 1.2 * _takings(k, token)), 0.02 * most):
+        most = min(k.capital, room_below_cap(k, token) * 0.98)
+        for value in (min(most, 1.2 * takings(k, token)), 0.02 * most):
             if value > 0.0 and not k.ground.tokens[token].native:
                 yield Moves(
                     pattern="borrow more than the collateral is worth",
-                    moves=(_fund(token, value), _supply(token, held(1.0)), *_empty(k, token)),
+                    moves=(fund(token, value), supply(token, held(1.0)), *borrow_all(k, token)),
                 )
 
 
@@ -156,15 +77,15 @@ def donation(k: Knowledge) -> Iterator[Moves]:
         if supplied > _TINY * k.capital or k.ground.tokens[token].native:
             continue
         targets = debts(k, token)[:DEBTS]
-        sizes = [k.usd(t, _borrowable(k, t)) for t in targets]
+        sizes = [k.usd(t, borrowable(k, t)) for t in targets]
         for exponent in (8, 9, 10, 0, 4):
             for n in (len(targets), 1):
-                gift = min(sum(sizes[:n]) / max(_ltv(k, token), 0.01) / 0.42, k.capital)
+                gift = min(sum(sizes[:n]) / max(ltv(k, token), 0.01) / 0.42, k.capital)
                 yield Moves(
                     pattern="inflate the shares of an empty reserve by a gift",
                     moves=(
-                        _fund(token, gift),
-                        _supply(token, Amount(basis=Basis.UNITS, value=4.0 * 10**exponent)),
+                        fund(token, gift),
+                        supply(token, Amount(basis=Basis.UNITS, value=4.0 * 10**exponent)),
                         Move(kind=Kind.DONATE, asset=token, amount=held(1.0)),
                         *(
                             Move(
@@ -182,12 +103,6 @@ def donation(k: Knowledge) -> Iterator[Moves]:
                 )  # fmt: skip
 
 
-def _sizes(k: Knowledge, pool: Pool, token: str) -> list[float]:
-    """USD to push a pool with: from a fraction of its depth to many times it."""
-    depth = k.ground.depth(pool, token)
-    return list(dict.fromkeys(min(x * depth, k.capital) for x in (1.0, 0.3, 4.0, 12.0) if depth))
-
-
 def pushed_collateral(k: Knowledge) -> Iterator[Moves]:
     """Push the pool that prices a collateral up, borrow at that price, come back."""
     for token, pool, wait in k.sounding.pool_priced:
@@ -197,21 +112,21 @@ def pushed_collateral(k: Knowledge) -> Iterator[Moves]:
         up = Move(kind=Kind.SWAP, asset=other, pool=pool.address, amount=held(1.0))
         down = Move(kind=Kind.SWAP, asset=token, pool=pool.address, amount=held(1.0))
         pause = (Move(kind=Kind.WAIT, seconds=wait),) if wait else ()
-        for size in _sizes(k, pool, token):
-            bought = _supply(token, held(1.0))
+        for size in sizes_of(k, pool, token):
+            bought = supply(token, held(1.0))
             yield Moves(
                 pattern="push the pool that prices a collateral",
                 moves=(
-                    _fund(other, size), up, *pause, bought, *_empty(k, token, first=other),
+                    fund(other, size), up, *pause, bought, *borrow_all(k, token, first=other),
                 ),
             )  # fmt: skip
-            stock = min(size, 0.9 * _room_below_cap(k, token))
+            stock = min(size, 0.9 * room_below_cap(k, token))
             if stock > 0.0:
                 yield Moves(
                     pattern="push the pool that prices a collateral",
                     moves=(
-                        _fund(token, stock), _supply(token, held(1.0)), _fund(other, size), up,
-                        *pause, *_empty(k, token), down,
+                        fund(token, stock), supply(token, held(1.0)), fund(other, size), up,
+                        *pause, *borrow_all(k, token), down,
                     ),
                 )  # fmt: skip
 
@@ -226,17 +141,17 @@ def pushed_debt(k: Knowledge) -> Iterator[Moves]:
         up = Move(kind=Kind.SWAP, asset=other, pool=pool.address, amount=held(1.0))
         pause = (Move(kind=Kind.WAIT, seconds=wait),) if wait else ()
         backing = [t for t in reversed(collaterals(k)) if t not in (token, other)]
-        for size in _sizes(k, pool, token)[:3]:
+        for size in sizes_of(k, pool, token)[:3]:
             for c in backing[:2]:
                 asset = k.ground.index(token)
                 assert asset is not None  # debts have reserves
                 yield Moves(
                     pattern="push the pool that prices a debt",
                     moves=(
-                        _fund(c, min(0.3 * k.capital, 0.5 * _takings(k, c))),
-                        _supply(c, held(1.0)),
-                        _fund(token, size), down, *pause,
-                        Move(kind=Kind.BORROW, asset=token, amount=room(_ALL)),
+                        fund(c, min(0.3 * k.capital, 0.5 * takings(k, c))),
+                        supply(c, held(1.0)),
+                        fund(token, size), down, *pause,
+                        Move(kind=Kind.BORROW, asset=token, amount=room(ALL)),
                         Move(kind=up.kind, asset=up.asset, pool=up.pool, amount=held(1.0)),
                     ),
                 )  # fmt: skip
@@ -248,17 +163,17 @@ def given_balance(k: Knowledge) -> Iterator[Moves]:
         token = gift.priced
         if token not in collaterals(k) or k.ground.tokens[gift.given].native:
             continue
-        stock = min(0.3 * k.capital, 0.9 * _room_below_cap(k, token))
+        stock = min(0.3 * k.capital, 0.9 * room_below_cap(k, token))
         for share in (0.3, 0.03):
             yield Moves(
                 pattern="add to the balance that prices a collateral",
                 moves=(
-                    _fund(token, stock), _supply(token, held(1.0)),
-                    _fund(gift.given, share * k.capital),
+                    fund(token, stock), supply(token, held(1.0)),
+                    fund(gift.given, share * k.capital),
                     Move(
                         kind=Kind.DONATE, asset=gift.given, target=gift.holder, amount=held(1.0)
                     ),
-                    *_empty(k, token),
+                    *borrow_all(k, token),
                 ),
             )  # fmt: skip
 
@@ -269,15 +184,15 @@ def stuck_collateral(k: Knowledge) -> Iterator[Moves]:
         if factor >= 1.0 or token not in collaterals(k):
             continue
         for share in (1.0, 0.1):
-            worth = min(k.capital, 1.3 * _takings(k, token) / max(_ltv(k, token), 0.05)) * share
-            cap = 0.98 * _room_below_cap(k, token) * factor
+            worth = min(k.capital, 1.3 * takings(k, token) / max(ltv(k, token), 0.05)) * share
+            cap = 0.98 * room_below_cap(k, token) * factor
             yield Moves(
                 pattern="buy what fell through the floor of its feed",
                 moves=(
                     Move(kind=Kind.SHOCK, asset=token, factor=factor),
-                    _fund(token, min(worth * factor, cap)),
-                    _supply(token, held(1.0)),
-                    *_empty(k, token),
+                    fund(token, min(worth * factor, cap)),
+                    supply(token, held(1.0)),
+                    *borrow_all(k, token),
                 ),
             )
 
@@ -292,9 +207,9 @@ def stuck_debt(k: Knowledge) -> Iterator[Moves]:
                 pattern="borrow what rose above the cap of its feed",
                 moves=(
                     Move(kind=Kind.SHOCK, asset=token, factor=factor),
-                    _fund(c, min(0.5 * k.capital, 2.0 * k.usd(token, _borrowable(k, token)))),
-                    _supply(c, held(1.0)),
-                    Move(kind=Kind.BORROW, asset=token, amount=room(_ALL)),
+                    fund(c, min(0.5 * k.capital, 2.0 * k.usd(token, borrowable(k, token)))),
+                    supply(c, held(1.0)),
+                    Move(kind=Kind.BORROW, asset=token, amount=room(ALL)),
                 ),
             )
 
@@ -308,24 +223,24 @@ def written_price(k: Knowledge) -> Iterator[Moves]:
             data="0x" + setter.data.hex(), factor=setter.ratio,
         )  # fmt: skip
         if setter.ratio > 1.0 and token in collaterals(k):
-            worth = min(k.capital, 1.3 * _takings(k, token) / max(_ltv(k, token), 0.05))
+            worth = min(k.capital, 1.3 * takings(k, token) / max(ltv(k, token), 0.05))
             for value in (worth / setter.ratio, 10.0 * worth / setter.ratio):
                 yield Moves(
                     pattern="write the price oneself",
                     moves=(
-                        _fund(token, min(value, 0.98 * _room_below_cap(k, token))),
-                        _supply(token, held(1.0)), write, *_empty(k, token),
+                        fund(token, min(value, 0.98 * room_below_cap(k, token))),
+                        supply(token, held(1.0)), write, *borrow_all(k, token),
                     ),
                 )  # fmt: skip
         elif setter.ratio < 1.0 and token in debts(k):
             for c in [t for t in reversed(collaterals(k)) if t != token][:2]:
-                worth = k.usd(token, _borrowable(k, token)) * setter.ratio
+                worth = k.usd(token, borrowable(k, token)) * setter.ratio
                 yield Moves(
                     pattern="write the price oneself",
                     moves=(
-                        _fund(c, min(k.capital, 2.0 * worth + 1_000.0)),
-                        _supply(c, held(1.0)), write,
-                        Move(kind=Kind.BORROW, asset=token, amount=room(_ALL)),
+                        fund(c, min(k.capital, 2.0 * worth + 1_000.0)),
+                        supply(c, held(1.0)), write,
+                        Move(kind=Kind.BORROW, asset=token, amount=room(ALL)),
                     ),
                 )  # fmt: skip
 
@@ -343,7 +258,7 @@ def pumped_collateral(k: Knowledge) -> Iterator[Moves]:
             continue
         for multiple in (2.0, 4.0, 1.0):
             total = min(multiple * sum(depths), most)
-            cap = _room_below_cap(k, token)
+            cap = room_below_cap(k, token)
             amounts = [held(1.0)]
             if np.isfinite(cap) and cap < 2.0 * sum(depths):
                 amounts = [usd(0.98 * cap)]
@@ -352,25 +267,15 @@ def pumped_collateral(k: Knowledge) -> Iterator[Moves]:
                     pattern="pump a thin collateral and let the oracle follow",
                     moves=(
                         *(
-                            _fund(p.other(token), total * d / sum(depths))
+                            fund(p.other(token), total * d / sum(depths))
                             for p, d in zip(pools, depths, strict=True)
                         ),
-                        *_spend(pools, depths, token),
+                        *spend(pools, depths, token),
                         Move(kind=Kind.FOLLOW, asset=token),
-                        _supply(token, amount),
-                        *_empty(k, token),
+                        supply(token, amount),
+                        *borrow_all(k, token),
                     ),
                 )
-
-
-def _spend(pools: Sequence[Pool], depths: Sequence[float], token: str) -> Iterator[Move]:
-    """Sell what was brought of each other token on its pools, by their depths."""
-    for i, pool in enumerate(pools):
-        other = pool.other(token)
-        left = sum(d for p, d in zip(pools[i:], depths[i:], strict=True) if p.other(token) == other)
-        yield Move(
-            kind=Kind.SWAP, asset=other, pool=pool.address, amount=held(depths[i] / left)
-        )  # fmt: skip
 
 
 def _vulnerable(k: Knowledge, collateral: str = "") -> list[tuple[str, str, str]]:
@@ -419,7 +324,7 @@ def liquidation(k: Knowledge) -> Iterator[Moves]:
         yield Moves(
             pattern="liquidate users",
             moves=(
-                *(_fund(t, 0.2 * k.capital) for t in dict.fromkeys(d for _, d, _ in chosen)),
+                *(fund(t, 0.2 * k.capital) for t in dict.fromkeys(d for _, d, _ in chosen)),
                 *_liquidations(k, chosen),
             ),
         )
@@ -432,12 +337,12 @@ def pushed_liquidation(k: Knowledge) -> Iterator[Moves]:
         if not rows:
             continue
         pause = (Move(kind=Kind.WAIT, seconds=wait),) if wait else ()
-        for size in _sizes(k, pool, token)[:3]:
+        for size in sizes_of(k, pool, token)[:3]:
             yield Moves(
                 pattern="push a pool to liquidate users",
                 moves=(
-                    _fund(token, size),
-                    *(_fund(t, 0.2 * k.capital) for t in dict.fromkeys(d for _, d, _ in rows)),
+                    fund(token, size),
+                    *(fund(t, 0.2 * k.capital) for t in dict.fromkeys(d for _, d, _ in rows)),
                     Move(kind=Kind.SWAP, asset=token, pool=pool.address, amount=held(1.0)),
                     *pause,
                     *_liquidations(k, rows),

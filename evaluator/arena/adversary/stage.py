@@ -7,22 +7,25 @@ from dataclasses import dataclass, field, replace
 
 from evaluator.arena.adversary.compilation import Impossible, encode_moves, transaction
 from evaluator.arena.adversary.ground import ATTACKER, Ground
-from evaluator.arena.adversary.leaves import Leaves
+from evaluator.arena.adversary.leaves import Leaves, written
 from evaluator.arena.adversary.moves import Amount, Basis, Kind, Move, Sequence
 from evaluator.arena.adversary.outcome import FAILED, Counting, Outcome, settle
+from evaluator.arena.adversary.polity import actions_of
 from evaluator.arena.adversary.refill import OUTSIDE, followed_price
 from evaluator.arena.bundles import BLOCK_GAS
 from evaluator.arena.funds import funding
+from evaluator.chain.abi import selector
 from evaluator.chain.simulation import (
     SimulatedBlock,
     SimulatedBlockResult,
     SimulatedCall,
     StateOverride,
 )
-from evaluator.errors import Cancelled, RpcError
+from evaluator.errors import Cancelled, ConfigurationError, RpcError
 from evaluator.stress.threads import Flag
 
 BLOCK_TIME = 12  # seconds between blocks of an attack that names no wait
+_TRANSFER = selector("transfer(address,uint256)")
 UPDATE = 60  # seconds until an honest keeper has brought the market's price to the feed
 
 
@@ -42,6 +45,8 @@ class Script:
     own: dict[tuple[int, int], str] = field(default_factory=dict)  # the attack's calls, in words
     world: dict[tuple[int, int], str] = field(default_factory=dict)  # everybody else's, in words
     held_up: bool = False  # whether a price is held up against the rest of the market
+    height: int = 0  # of the block that is being written, number
+    jumps: dict[int, int] = field(default_factory=dict)  # blocks left out, by the next one's place
     first: int = 0  # place of the first view in the first block; the last block ends with them
 
     def add(self, call: SimulatedCall, what: str) -> None:
@@ -54,11 +59,13 @@ class Script:
         self.world[len(self.blocks), len(self.calls)] = what
         self.calls.append(call)
 
-    def close(self, seconds: int) -> None:
-        """End the block; the next one is `seconds` later."""
+    def close(self, seconds: int, blocks: int = 1) -> None:
+        """End the block; the next one is `seconds` and `blocks` later."""
         self.blocks.append(
             SimulatedBlock(
                 calls=tuple(self.calls),
+                # Numbers are named only where blocks were left out.
+                number=self.height if len(self.blocks) in self.jumps else None,
                 timestamp=self.time,
                 overrides=tuple(self.overrides),
                 gas_limit=BLOCK_GAS,
@@ -66,6 +73,9 @@ class Script:
         )
         self.calls, self.overrides = [], []
         self.time += seconds
+        self.height += blocks
+        if blocks > 1:
+            self.jumps[len(self.blocks)] = blocks - 1
 
 
 class Stage:
@@ -125,7 +135,9 @@ class Stage:
         ground = self.ground
         fair = self.fair(sequence)
         purse = self.purse(sequence, fair)
-        script = Script(time=ground.timestamp + BLOCK_TIME, fair=fair, purse=purse)
+        script = Script(
+            time=ground.timestamp + BLOCK_TIME, height=ground.height + 1, fair=fair, purse=purse
+        )
         script.overrides += self._money({} if loan is not None else purse)
         for call in self._accrual:
             script.happen(call, "interest is brought up to date")
@@ -153,6 +165,13 @@ class Stage:
                 case Kind.WAIT:
                     flush()
                     script.close(max(move.seconds, BLOCK_TIME))
+                case Kind.PROPOSE | Kind.VOTE | Kind.QUEUE | Kind.ENACT:
+                    flush()
+                    self._wait_for(script, move)
+                    pending.append(move)
+                    flush()
+                    if move.kind is Kind.VOTE:
+                        self._oppose(script, move)
                 case Kind.SHOCK:
                     self._set(script, move.asset, move.factor)
                 case Kind.FOLLOW:
@@ -186,6 +205,40 @@ class Stage:
         capital = sum(u / 10 ** tokens[t].decimals * fair[t] for t, u in script.purse.items())
         capital *= OUTSIDE if script.held_up else 1.0
         return settle(before, after, fair, capital)
+
+    def _wait_for(self, script: Script, move: Move) -> None:
+        """Let pass what a governor wants to have passed before a step of a proposal."""
+        polity = self.ground.polity
+        if polity is None:
+            raise Impossible("no governor is known here")
+        terms = polity.terms
+        if move.kind is Kind.PROPOSE:
+            script.close(BLOCK_TIME)  # votes count from the block after
+            return
+        if move.kind is Kind.ENACT:
+            seconds, blocks = terms.timelock, terms.timelock // BLOCK_TIME
+        else:
+            count = 1 + (terms.delay if move.kind is Kind.VOTE else terms.period)
+            seconds = count if terms.by_time else count * BLOCK_TIME
+            blocks = seconds // BLOCK_TIME if terms.by_time else count
+        script.close(max(seconds, BLOCK_TIME), max(blocks, 1))
+        if self.leaves is None:
+            return
+        for leaf in self.leaves.leaves.values():
+            call, override = written(leaf, leaf.answer, script.time)
+            if call is not None:
+                script.happen(call, "keepers report the price again")
+            script.overrides += [] if override is None else [override]
+
+    def _oppose(self, script: Script, move: Move) -> None:
+        """Those who have heard of a proposal vote against it."""
+        polity = self.ground.polity
+        if polity is None or polity.asleep:
+            return
+        against = polity.bill(move.data).against
+        for voter in polity.voters:
+            call = SimulatedCall(sender=voter, to=polity.terms.governor, data=against)
+            script.happen(call, f"{voter} votes against it")
 
     def _set(self, script: Script, token: str, ratio: float) -> None:
         """Have the feeds report another price from the block that is being written on."""
@@ -241,7 +294,28 @@ def in_words(ground: Ground, move: Move) -> str:
             return f"wait {move.seconds} s"
         case Kind.EXECUTE:
             return "execute the proposal"
+        case Kind.PROPOSE:
+            return f"propose to the governor that {_told(ground, move)}"
+        case Kind.VOTE | Kind.QUEUE | Kind.ENACT:
+            return str(move.kind)
     return f"{move.kind} {amount}{symbol}"
+
+
+def _told(ground: Ground, move: Move) -> str:
+    """Say what the calls of a proposal of the attacker's own do."""
+    try:
+        actions = actions_of(move.data)
+    except ConfigurationError:
+        return "something unreadable is done"
+    told = []
+    for action in actions:
+        token = ground.tokens.get(action.target.lower())
+        if token is None or action.calldata[:4] != _TRANSFER:
+            told.append(f"{action.target} is called with 0x{action.calldata[:4].hex()}")
+            continue
+        units = int.from_bytes(action.calldata[36:68], "big")
+        told.append(f"{units / 10**token.decimals:,.0f} {token.symbol} are paid to the attacker")
+    return " and ".join(told)
 
 
 def _quantity(amount: Amount) -> str:
