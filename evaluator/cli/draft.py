@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,6 +20,7 @@ from evaluator.evaluation.request import DEFAULT_PATHS, EvaluationRequest
 
 if TYPE_CHECKING:
     from evaluator.evaluation.drafting import DraftMarket
+    from evaluator.market import Parameter
 
 
 def draft(
@@ -72,16 +74,24 @@ def draft(
         governor=address(governor), urls=endpoints(rpc), block=block_of(block)
     )
     console = Console()
+    if not (assignments or parameters or (console.is_terminal and sys.stdin.isatty())):
+        raise ConfigurationError(
+            "nothing to set: give --set PARAMETER=VALUE, or --list to see the parameters"
+        )
     with (
         TerminalProgress(Console(stderr=True), quiet=quiet) as progress,
         open_state(request, progress) as state,
     ):
         markets = outline_markets(state, market or (), progress)
-        progress.stage("draft", "writing and trying the calls")
         if parameters:
             console.print(parameter_table(markets))
             return 0
-        chosen = assignments or _ask(console, markets)
+        if assignments:
+            chosen = assignments
+        else:
+            with progress.aside():
+                chosen = choose(console, markets)
+        progress.stage("draft", "writing and trying the calls")
         made = write_draft(
             state, markets, chosen, governor=request.governor, description=description
         )
@@ -102,14 +112,16 @@ def draft(
     return exit_code(run_evaluation(evaluation, quiet=quiet))
 
 
-def parameter_table(markets: Sequence[DraftMarket]) -> Table:
-    """Return every parameter with today's value and where it is set."""
+def parameter_table(markets: Sequence[DraftMarket], paths: Collection[str] | None = None) -> Table:
+    """Return parameters with today's value and where they are set; all without `paths`."""
     from evaluator.report import inert
     from evaluator.verdict import figures
 
     table = Table("parameter", "today", "set by")
     for one in markets:
         for p in one.parameters:
+            if paths is not None and p.path not in paths:
+                continue
             table.add_row(
                 inert.terminal(p.path),
                 inert.terminal(figures.setting(p.value, p.unit)),
@@ -118,12 +130,51 @@ def parameter_table(markets: Sequence[DraftMarket]) -> Table:
     return table
 
 
-def _ask(console: Console, markets: Sequence[DraftMarket]) -> list[str]:
-    if not console.is_terminal:
-        raise ConfigurationError(
-            "nothing to set: give --set PARAMETER=VALUE, or --list to see the parameters"
-        )
-    console.print(parameter_table(markets))
-    path = Prompt.ask("parameter", console=console)
-    value = Prompt.ask("new value", console=console)
-    return [f"{path}={value}"]
+def choose(console: Console, markets: Sequence[DraftMarket]) -> list[str]:
+    """Ask which parameters to set and to what, and return them as `--set` takes them.
+
+    A part of a name lists what contains it; an empty line ends the choice. Raises
+    ConfigurationError when standard input ends before.
+    """
+    from evaluator.evaluation.drafting import can_be_drafted, parse_settings
+    from evaluator.verdict import figures
+
+    known = {p.path: p for m in markets for p in m.parameters if can_be_drafted(m, p)}
+    console.print(f"{len(known)} parameters can be drafted. Type a part of a name to see them.")
+    chosen: list[str] = []
+    while True:
+        what = "another parameter, Enter when done" if chosen else "parameter"
+        path = _answer(console, what)
+        if not path and chosen:
+            return chosen
+        if path not in known:
+            console.print(_matching(markets, known, path))
+            continue
+        today = figures.setting(known[path].value, known[path].unit)
+        value = _answer(console, f"{path} is {today} today; to")
+        try:
+            parse_settings(markets, [*chosen, f"{path}={value}"])
+        except ConfigurationError as error:
+            console.print(Text(str(error)))
+            continue
+        chosen.append(f"{path}={value}")
+
+
+def _answer(console: Console, question: str) -> str:
+    try:
+        said = Prompt.ask(Text(question), console=console, default="", show_default=False)
+    except EOFError as error:
+        raise ConfigurationError("the choice was ended before anything was drafted") from error
+    return said.strip()
+
+
+def _matching(
+    markets: Sequence[DraftMarket], known: Mapping[str, Parameter], part: str
+) -> Table | Text:
+    found = {path for path in known if part.lower() in path.lower()}
+    if part and not found:
+        return Text(f"no parameter that can be drafted has {part!r} in its name")
+    if not part:
+        names = dict.fromkeys(f"{p.protocol}.{p.asset}" for p in known.values() if p.asset)
+        return Text("Type a part of a name, such as " + ", ".join(list(names)[:12]))
+    return parameter_table(markets, found)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 
 from rich.console import Console
@@ -70,6 +72,18 @@ class TerminalProgress:
         self._end(succeeded=kind is None)
         if self._live:
             self._bars.stop()
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """End the stage and keep the terminal free, for questions."""
+        self._end()
+        if self._live:
+            self._bars.stop()
+        try:
+            yield
+        finally:
+            if self._live:
+                self._bars.start()
 
     def _end(self, *, succeeded: bool = True) -> None:
         if not self._name or self._quiet:

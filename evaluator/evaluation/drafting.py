@@ -147,7 +147,12 @@ def parse_settings(
             )
         if path not in known:
             near = difflib.get_close_matches(path, known, n=3, cutoff=0.5)
-            hint = f"; did you mean {' or '.join(near)}?" if near else ""
+            hint = (
+                f"; did you mean {' or '.join(near)}?"
+                if near
+                else "; `seatrial draft --list` shows them all, and what is not listed yet needs "
+                "the calls that list it in a proposal file"
+            )
             raise ConfigurationError(f"there is no parameter {path!r}{hint}")
         i, parameter = known[path]
         setting = Setting(parameter=parameter, value=parse_value(parameter, value))
@@ -198,6 +203,12 @@ def draft(
     )
     _try(state.sandbox, adapter, made, [one for one, _ in written])
     return made
+
+
+def can_be_drafted(one: DraftMarket, parameter: Parameter) -> bool:
+    """Tell whether `draft` knows the call that sets a parameter."""
+    adapter = one.adapter
+    return isinstance(adapter, ParameterSetter) and adapter.can_be_set(one.market, parameter)
 
 
 def _setter(one: DraftMarket) -> ParameterSetter:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from evaluator.evaluation.drafting import outline_markets
+from evaluator.evaluation.drafting import can_be_drafted, outline_markets
 from evaluator.evaluation.request import Progress
 from evaluator.evaluation.state import State
-from evaluator.protocols.setting import ParameterSetter
 from evaluator.verdict import figures
 
 
@@ -55,7 +54,7 @@ def survey(state: State, roots: Sequence[str], progress: Progress) -> Survey:
         )
         for m in markets
         for p in m.parameters
-        if isinstance(m.adapter, ParameterSetter) and m.adapter.can_be_set(m.market, p)
+        if can_be_drafted(m, p)
     ]
     reserves = [
         SurveyedReserve(
