@@ -136,7 +136,6 @@ def _environment(project: BrownieProject, node: Anvil) -> dict[str, str]:
     environment |= {
         "HOME": str(project.home),
         "PATH": os.pathsep.join((*map(str, tools), environment.get("PATH", os.defpath))),
-        "PYTHONDONTWRITEBYTECODE": "1",
         "SOLCX_BINARY_PATH": str(project.compilers),
         "SEATRIAL_NODE": node.url,
         "SEATRIAL_PACKAGES": str(npm_root()),
@@ -145,7 +144,18 @@ def _environment(project: BrownieProject, node: Anvil) -> dict[str, str]:
 
 
 def _write_shim(path: Path) -> None:
-    """Write an executable that passes Brownie's compiler calls on to solc.js."""
-    node, script = node_command()[0], contracts_root() / "solc.js"
-    path.write_text(f'#!/bin/sh\nexec {shlex.join((node, str(script)))} "$@"\n')
+    """Write an executable that passes Brownie's compiler calls on to solc.js.
+
+    Brownie asks for the version a dozen times, and npm's compiler takes a second to load.
+    """
+    compiler = (node_command()[0], str(contracts_root() / "solc.js"))
+    version = subprocess.run(
+        [*compiler, "--version"], capture_output=True, text=True, timeout=60, check=False
+    ).stdout
+    if COMPILER not in version:
+        raise SetupError(f"{shlex.join(compiler)} --version said {version!r}, not {COMPILER}")
+    path.write_text(
+        f'#!/bin/sh\nif [ "$1" = --version ]; then echo {shlex.quote(version.strip())}; exit; fi\n'
+        f'exec {shlex.join(compiler)} "$@"\n'
+    )
     path.chmod(0o755)
