@@ -8,11 +8,11 @@ from evaluator.arena.families import lending_of
 from evaluator.arena.funds import give
 from evaluator.arena.lending import Step, base_units
 from evaluator.arena.replay import replay_paths
-from evaluator.arena.squeeze import (
+from evaluator.arena.squeeze import squeeze_battery
+from evaluator.arena.squeeze_position import (
     ADVERSARY,
     Squeeze,
     SqueezePath,
-    squeeze_battery,
     touching,
     with_position,
 )
@@ -23,7 +23,7 @@ from evaluator.market import Market
 from evaluator.stress.battery import Battery
 from evaluator.stress.universe import Universe
 
-_LEAST_SHARE = 0.5  # of the model's loss that the contracts must show
+LEAST_SHARE = 0.5  # of the model's loss that the contracts must show
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,12 +34,12 @@ class SqueezeReplay:
     loss_contract: float  # the same on the contracts
     liquidations: int  # of the path with the position
     refused: int  # of them, by the contracts
-    transactions: tuple[str, ...]  # mined ones that opened the position, 0x and 64 hex digits
+    transactions: tuple[Receipt, ...]  # mined ones that opened the position
 
     @property
     def confirmed(self) -> bool:
         """Whether the contracts lose about what the model says."""
-        return self.loss_contract >= _LEAST_SHARE * self.loss_model > 0.0
+        return self.loss_contract >= LEAST_SHARE * self.loss_model > 0.0
 
 
 def replay_squeeze(
@@ -65,7 +65,7 @@ def replay_squeeze(
         loss_contract=contract - contract_alone,
         liquidations=liquidations,
         refused=refused,
-        transactions=tuple(r.tx_hash for r in receipts),
+        transactions=receipts,
     )
 
 

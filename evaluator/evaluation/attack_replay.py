@@ -8,6 +8,10 @@ from dataclasses import dataclass
 
 from evaluator.arena.adversary import Confirmation, Scene, repeat
 from evaluator.arena.adversary import Sequence as Moves
+from evaluator.arena.adversary.confirmation import MinedTransaction
+from evaluator.arena.adversary.outcome import Outcome
+from evaluator.arena.squeeze_position import Squeeze
+from evaluator.arena.squeeze_replay import LEAST_SHARE, replay_squeeze
 from evaluator.errors import ConfigurationError, IncompleteState
 from evaluator.evaluation.adversary import scene_of_reading
 from evaluator.evaluation.evaluation import find_proposal
@@ -16,6 +20,7 @@ from evaluator.evaluation.measurement import measure
 from evaluator.evaluation.request import EvaluationRequest, Progress
 from evaluator.evaluation.state import open_state
 from evaluator.report.model import AttackRow, ReportModel
+from evaluator.stress.battery import Battery
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -25,12 +30,20 @@ class RepeatedAttack:
     row: AttackRow  # as the report has it
     confirmation: Confirmation  # what mined transactions came to now
     borrowed: bool  # with flash loans, as the report says it can be
+    squeezed: bool = False  # a position and a path of prices, which the model's loss is told of
 
     @property
     def holds(self) -> bool:
-        """Whether it costs others about what the report says, within a tenth."""
+        """Whether it costs others about what the report says, within a tenth.
+
+        Of a squeeze: whether the contracts lose as much of it as makes it confirmed.
+        """
         outcome = self.confirmation.outcome
         wanted = self.row.protocol_loss_usd + self.row.user_harm_usd
+        if self.squeezed:
+            return outcome.made and self.row.confirmed == (
+                outcome.protocol >= LEAST_SHARE * self.row.protocol_loss_usd
+            )
         if self.borrowed and self.row.loan_profit_usd is not None:
             # A loan is smaller than one's own capital may be; its profit was told.
             return outcome.made and outcome.profit >= 0.9 * self.row.loan_profit_usd
@@ -86,8 +99,40 @@ def replay_attacks(
                     f"reaches here: {', '.join(scenes) or 'none'}"
                 )
             progress.stage("attack", row.pattern)
+            squeeze = Squeeze.from_json(row.sequence)
+            if squeeze is not None:
+                out.append(_squeezed(row, scene, squeeze, request))
+                continue
             confirmation, borrowed = repeat(
                 scene, Moves.from_json(row.sequence), with_loan=bool(row.paid_by)
             )
             out.append(RepeatedAttack(row=row, confirmation=confirmation, borrowed=borrowed))
         return tuple(out)
+
+
+def _squeezed(
+    row: AttackRow, scene: Scene, squeeze: Squeeze, request: EvaluationRequest
+) -> RepeatedAttack:
+    """Open a squeeze's position and replay its path with real liquidations."""
+    battery = Battery(paths=request.paths, process=request.process, scenario=request.scenario)
+    replay = replay_squeeze(scene.sandbox, scene.after, squeeze, battery=battery)
+    return RepeatedAttack(
+        row=row,
+        confirmation=Confirmation(
+            outcome=Outcome(
+                made=True,
+                profit=squeeze.profit,
+                protocol=replay.loss_contract,
+                capital=squeeze.capital_usd,
+            ),
+            transactions=tuple(
+                MinedTransaction(
+                    what="open the position", sender=t.sender, to=t.to or "", data=b"",
+                    tx_hash=t.tx_hash, gas_used=t.gas_used, reason="",
+                )
+                for t in replay.transactions
+            ),
+        ),
+        borrowed=False,
+        squeezed=True,
+    )  # fmt: skip

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from evaluator.arena.squeeze import Squeeze, squeezes
+from evaluator.arena.squeeze import squeezes
+from evaluator.arena.squeeze_position import Squeeze
 from evaluator.arena.squeeze_replay import SqueezeReplay, replay_squeeze
 from evaluator.chain.sandbox import Sandbox
 from evaluator.errors import ChainError, ProtocolError
 from evaluator.evaluation.measurement import Measurement
 from evaluator.market import Market
-from evaluator.report.model import AdversarySection
+from evaluator.report.model import AdversarySection, AttackRow, AttackTransactionRow
 from evaluator.stress.battery import Battery
 from evaluator.verdict.evidence import AdversaryEvidence
 from evaluator.verdict.finding import Finding, FindingKind, Severity
@@ -51,11 +52,18 @@ class Squeezed:
         return tuple(_finding(s) for s in self.squeezes)
 
     def told(self, section: AdversarySection | None) -> AdversarySection | None:
-        """Return a report's section with the worst squeeze in place of a lesser attack."""
+        """Return a report's section with every squeeze, the worst in place of a lesser attack."""
         worst = self.worst
         if section is None:
             return None
-        counted = section.model_copy(update={"sequences": section.sequences + self.tried})
+        rows = (*section.attacks, *(_row(s) for s in self.squeezes))
+        counted = section.model_copy(
+            update={
+                "sequences": section.sequences + self.tried,
+                # Stable: attacks that cost as much stay in their order.
+                "attacks": tuple(sorted(rows, key=lambda r: -_beyond_today(r))),
+            }
+        )
         if worst is None or max(section.gain_usd, section.loss_usd) >= worst.squeeze.loss_usd:
             return counted
         return counted.model_copy(
@@ -125,6 +133,42 @@ def _repeated(
         return replay_squeeze(sandbox, after, squeeze, battery=battery)
     except (ProtocolError, ChainError):
         return None
+
+
+def _beyond_today(row: AttackRow) -> float:
+    """What an attack costs more than the state before allows, USD."""
+    lost = row.protocol_loss_usd + row.user_harm_usd
+    return 0.0 if row.open_today else max(lost - row.before_loss_usd, 0.0)
+
+
+def _row(tried: TriedSqueeze) -> AttackRow:
+    s, replay = tried.squeeze, tried.replay
+    return AttackRow(
+        identifier=_finding(tried).identifier,
+        market=tried.market,
+        pattern="squeeze a thin asset"
+        + (", over depth that is assumed" if s.assumed_depth else ""),
+        moves=s.moves,
+        sequence=s.to_json(),
+        protocol_loss_usd=s.loss_after,
+        user_harm_usd=0.0,
+        frozen=(),
+        capital_usd=s.capital_usd,
+        profit_usd=s.profit,
+        atomic=False,
+        paid_by="",
+        loan_profit_usd=None,
+        before_loss_usd=s.loss_before,
+        open_today=s.open_today,
+        with_execution=False,
+        confirmed=tried.confirmed and not s.assumed_depth,
+        transactions=tuple(
+            AttackTransactionRow(
+                what="open the position", sender=t.sender, to=t.to or "", gas_used=t.gas_used
+            )
+            for t in (() if replay is None else replay.transactions)
+        ),
+    )
 
 
 def _finding(tried: TriedSqueeze) -> Finding:

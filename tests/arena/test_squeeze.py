@@ -10,15 +10,18 @@ import pytest
 
 from evaluator.arena import squeeze as squeeze_module
 from evaluator.arena.squeeze import (
-    ADVERSARY,
     FACTORS,
-    Side,
-    SqueezePath,
     is_thin,
     largest_position,
     position_losses,
     squeeze_battery,
     squeezes,
+)
+from evaluator.arena.squeeze_position import (
+    ADVERSARY,
+    Side,
+    Squeeze,
+    SqueezePath,
     touching,
     with_position,
 )
@@ -57,6 +60,19 @@ def test_a_cap_beyond_depth_is_found_and_one_within_is_left_alone(market):
     assert squeeze.loss_usd > 1e6
     assert squeeze.loss_before < 0.1 * squeeze.loss_after
     assert squeeze.capital_usd <= CAPITAL
+    # The least that brings nearly as much, as near as the halvings come.
+    a = market.index("CRV")
+    after = changed(market, "CRV", borrow_cap=math.inf)
+    largest = largest_position(after, a, Side.BORROWED, capital=CAPITAL)
+    share = squeeze.position.supplied / largest.supplied
+    moves = ((squeeze.factor, squeeze.hours),)
+    most = position_losses(after, largest, a, moves, Battery())[0]
+    assert squeeze.loss_after >= 0.9 * most
+    part = share - 1 / 64
+    less = replace(largest, supplied=part * largest.supplied, borrowed=part * largest.borrowed)
+    assert position_losses(after, less, a, moves, Battery())[0] < 0.9 * most
+    assert Squeeze.from_json(squeeze.to_json()) == squeeze
+    assert Squeeze.from_json('{"moves": [], "pattern": ""}') is None
     cap = market.reserves[market.index("CRV")].parameters.borrow_cap
     raised = squeezes(market, changed(market, "CRV", borrow_cap=1.02 * cap), capital=CAPITAL)
     assert (raised.tried, raised.found) == (0, ())

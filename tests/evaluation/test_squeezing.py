@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from evaluator.arena.squeeze import Side, Squeeze, SqueezePosition
+from evaluator.arena.squeeze_position import Side, Squeeze, SqueezePosition
 from evaluator.arena.squeeze_replay import SqueezeReplay
 from evaluator.evaluation.squeezing import NOT_SQUEEZED, Squeezed, TriedSqueeze
 from evaluator.report.model import AdversarySection
@@ -19,7 +19,11 @@ SQUEEZE = Squeeze(
     depth_usd=1e7, assumed_depth=False,
 )  # fmt: skip
 REPLAY = SqueezeReplay(
-    loss_model=3e7, loss_contract=2.9e7, liquidations=79, refused=0, transactions=("0x01",)
+    loss_model=3e7,
+    loss_contract=2.9e7,
+    liquidations=79,
+    refused=0,
+    transactions=(),
 )
 TRIED = TriedSqueeze(market="Aave V3", squeeze=SQUEEZE, replay=REPLAY)
 SEARCH = AdversaryEvidence(sequences=200, gain_usd=0.0, loss_usd=0.0, market="", what="")
@@ -68,3 +72,16 @@ def test_the_report_tells_the_squeeze_unless_an_attack_is_worse():
     worse = section.model_copy(update={"loss_usd": 1e9, "what": "worse"})
     assert squeezed(TRIED).told(worse).what == "worse"
     assert squeezed(TRIED).told(None) is None
+
+
+def test_every_squeeze_stands_among_the_attacks_with_what_a_replay_needs():
+    section = AdversarySection(
+        sequences=200, budget_usd=5e7, gain_usd=0.0, loss_usd=0.0, what="", confirmed=False
+    )
+    doubtful = replace(TRIED, squeeze=replace(SQUEEZE, assumed_depth=True, loss_after=2e7))
+    row, other = squeezed(doubtful, TRIED).told(section).attacks
+    assert (row.protocol_loss_usd, row.capital_usd, row.before_loss_usd) == (3e7, 5e7, 1e6)
+    assert (row.confirmed, other.confirmed) == (True, False)
+    assert row.identifier == squeezed(TRIED).findings()[0].identifier
+    assert Squeeze.from_json(row.sequence) == SQUEEZE
+    assert len(row.moves) == 4
