@@ -44,6 +44,7 @@ POOL = Abi.parse(
         " address onBehalfOf) returns (uint256)",
         "function liquidationCall(address collateralAsset, address debtAsset, address user,"
         " uint256 debtToCover, bool receiveAToken)",
+        "function setPriceOracle(address newPriceOracle)",
         "function setUserUseReserveAsCollateral(address asset, bool useAsCollateral)",
         "event LiquidationCall(address indexed collateralAsset, address indexed debtAsset,"
         " address indexed user, uint256 debtToCover, uint256 liquidatedCollateralAmount,"
@@ -59,6 +60,7 @@ class AaveV3Lending:
 
     market: Market  # as read
     pool: str  # lower-case
+    provider: str  # PoolAddressesProvider, lower-case
     oracle: str  # AaveOracle, lower-case
     unit: int  # of the oracle's prices for one USD
     debt_tokens: tuple[str, ...]  # A, variable debt token of each reserve
@@ -81,6 +83,7 @@ class AaveV3Lending:
         return cls(
             market=market,
             pool=pool,
+            provider=provider,
             oracle=oracle,
             unit=unit,
             debt_tokens=tuple(r.variableDebtToken for r in reserves),
@@ -137,6 +140,10 @@ class AaveV3Lending:
             (AAVE.encode("BASE_CURRENCY"), bytes(32)),
         ]
         return self.oracle, tuple(prices + fixed)
+
+    def oracle_change(self, oracle: str) -> tuple[str, bytes]:
+        """See Lending.oracle_change; PoolAddressesProvider."""
+        return self.provider, POOL.encode("setPriceOracle", oracle)
 
     def solvency(self, account: str) -> SimulatedCall:
         """See Lending.solvency."""

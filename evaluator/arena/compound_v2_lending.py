@@ -39,6 +39,7 @@ MARKET = Abi.parse(
         "function accrueInterest() returns (uint256)",
         "function enterMarkets(address[] markets) returns (uint256[])",
         "function updatePrice(address vToken)",
+        "function _setPriceOracle(address newOracle) returns (uint256)",
         "event LiquidateBorrow(address liquidator, address borrower, uint256 repayAmount,"
         " address collateral, uint256 seizeTokens)",
         "event Failure(uint256 error, uint256 info, uint256 detail)",
@@ -140,6 +141,10 @@ class CompoundV2Lending:
             # Later versions have the oracle take note of its sources before they ask.
             answers.append((MARKET.encode("updatePrice", self._vtoken(a)), b""))
         return self.oracle, tuple(answers)
+
+    def oracle_change(self, oracle: str) -> tuple[str, bytes]:
+        """See Lending.oracle_change; Comptroller."""
+        return self.comptroller, MARKET.encode("_setPriceOracle", oracle)
 
     def solvency(self, account: str) -> SimulatedCall:
         """See Lending.solvency."""

@@ -132,6 +132,10 @@ class Lending(Protocol):
         """The oracle contract, and (calldata, answer) pairs that give these prices."""
         ...
 
+    def oracle_change(self, oracle: str) -> tuple[str, bytes]:
+        """Contract and calldata by which the market's governor gives it another oracle."""
+        ...
+
     def solvency(self, account: str) -> SimulatedCall:
         """Ask the protocol how healthy an account is."""
         ...

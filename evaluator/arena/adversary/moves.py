@@ -60,6 +60,7 @@ class Kind(StrEnum):
     SET_PRICE = "set the price"
     EXECUTE = "execute the proposal"
     DELEGATE = "vote with"  # tokens that are held
+    FORGE = "write an oracle of the attacker's own"
     PROPOSE = "propose"
     VOTE = "vote"  # once the vote is open
     QUEUE = "queue"  # once the vote is over
@@ -88,7 +89,7 @@ class Move:
     then: str = ""  # SWAP: a second pool, where what the first paid is sold on
     debtor: str = ""  # LIQUIDATE: whose debt is repaid
     collateral: str = ""  # LIQUIDATE: token seized, lower-case address
-    factor: float = 1.0  # SHOCK, SET_PRICE: price over the price before
+    factor: float = 1.0  # SHOCK, SET_PRICE, FORGE: price over the price before
     seconds: int = 0  # WAIT: how long
     target: str = ""  # SET_PRICE: the contract called; DONATE: who gets it, "" for the reserve
     data: str = ""  # SET_PRICE: its calldata; steps of a proposal: its calls; hex with 0x

@@ -12,6 +12,7 @@ from evaluator.arena.adversary.moves import Amount, Basis, Kind, Move, Sequence
 from evaluator.arena.adversary.outcome import FAILED, Counting, Outcome, settle
 from evaluator.arena.adversary.polity import actions_of
 from evaluator.arena.adversary.refill import OUTSIDE, followed_price
+from evaluator.arena.adversary.seizure import FORGED, forged_oracle
 from evaluator.arena.bundles import BLOCK_GAS
 from evaluator.arena.funds import funding
 from evaluator.chain.abi import selector
@@ -172,6 +173,11 @@ class Stage:
                     flush()
                     if move.kind is Kind.VOTE:
                         self._oppose(script, move)
+                case Kind.FORGE:
+                    code = forged_oracle(ground, move.asset, move.factor)
+                    if code is None:
+                        raise Impossible("the present oracle does not answer")
+                    script.overrides.append(StateOverride(address=FORGED, code=code))
                 case Kind.SHOCK:
                     self._set(script, move.asset, move.factor)
                 case Kind.FOLLOW:
@@ -294,6 +300,8 @@ def in_words(ground: Ground, move: Move) -> str:
             return f"wait {move.seconds} s"
         case Kind.EXECUTE:
             return "execute the proposal"
+        case Kind.FORGE:
+            return f"{move.kind} that says {symbol} is worth {move.factor:,.0f} times as much"
         case Kind.PROPOSE:
             return f"propose to the governor that {_told(ground, move)}"
         case Kind.VOTE | Kind.QUEUE | Kind.ENACT:
@@ -310,6 +318,9 @@ def _told(ground: Ground, move: Move) -> str:
     told = []
     for action in actions:
         token = ground.tokens.get(action.target.lower())
+        if FORGED[2:] in action.calldata.hex():
+            told.append("the market reads its prices from that oracle")
+            continue
         if token is None or action.calldata[:4] != _TRANSFER:
             told.append(f"{action.target} is called with 0x{action.calldata[:4].hex()}")
             continue

@@ -65,19 +65,25 @@ def test_a_treasury_is_taken_only_where_the_vote_is_fast_and_the_quorum_small(
 
     fast, days, quorum = fast_votes.CASES
     scene = scene_of(fast)
-    worst = assail(scene, seed=0, budget=24, capital=50e6).worst
-    # The treasury and no more, for what a quorum costs on a pool of 900,000 votes.
-    assert worst.loss_usd == pytest.approx(TREASURY, rel=1e-3)
-    assert 400_000 * 4.0 < worst.after.capital < 4e6
-    assert worst.confirmed
-    assert not worst.atomic
-    assert not worst.open_today
-    assert [m.kind for m in worst.sequence.moves][-2:] == [Kind.QUEUE, Kind.ENACT]
-    assert any("25,000,000 USDC are paid to the attacker" in w for w in worst.words)
-    read = Sequence.from_json(worst.sequence.to_json())
-    again, _ = repeat(scene, read, with_loan=False)
-    assert again.outcome.protocol == pytest.approx(TREASURY, rel=1e-3)
-
+    attacks = assail(scene, seed=0, budget=24, capital=50e6).attacks
+    forged, paid = attacks
+    for attack in attacks:
+        assert attack.confirmed
+        assert not attack.atomic
+        assert not attack.open_today
+        assert Kind.ENACT in {m.kind for m in attack.sequence.moves}
+        # What a quorum costs on a pool of 900,000 votes, and little more.
+        assert 400_000 * 4.0 < attack.after.capital < 6e6
+    # All that the largest reserves hold, at prices of an oracle of the attacker's own.
+    assert forged.loss_usd > 3e8
+    assert any("reads its prices from that oracle" in w for w in forged.words)
+    # The treasury and no more.
+    assert paid.loss_usd == pytest.approx(TREASURY, rel=1e-3)
+    assert any("25,000,000 USDC are paid to the attacker" in w for w in paid.words)
+    for attack in attacks:
+        read = Sequence.from_json(attack.sequence.to_json())
+        again, _ = repeat(scene, read, with_loan=False)
+        assert again.outcome.protocol == pytest.approx(attack.loss_usd, rel=1e-3)
     # Without the governor nobody governs.
     assert not assail(replace(scene, governor=None), seed=0, budget=8, capital=50e6).attacks
     for twin in (days, quorum):
