@@ -1,4 +1,4 @@
-"""Fixtures of the embedded chain, shared by every room's tests."""
+"""Fixtures of the embedded chain, shared by every room's tests, and the search for secrets."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ from evaluator.chain.embedded import (
 )
 from evaluator.chain.embedded import embedded_dump as build_embedded_dump
 from evaluator.chain.sandbox import Sandbox
+
+# What it looks for, and where, is written there.
+pytest_plugins = ["leak_search"]
 
 
 @pytest.fixture(scope="session")

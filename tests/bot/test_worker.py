@@ -47,7 +47,7 @@ async def test_result_progress_and_urls_cross_the_border(
 ) -> None:
     monkeypatch.setenv("SEATRIAL_DISCORD_TOKEN", "a-token-the-worker-must-not-see")
     heard: list[Progress] = []
-    result = await _evaluator("good", tmp_path).evaluate(ORDER, progress=heard.append)
+    result = await _evaluator("telling", tmp_path).evaluate(ORDER, progress=heard.append)
     assert [note.stage for note in heard] == ["fork", "paths"]
     assert heard[1].seconds_left == 3.0
     assert (result.verdict, result.block) == ("PASS", 7)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from bot.evaluation import EvaluationOrder, FinishedEvaluation, Progress
@@ -37,8 +38,16 @@ def good(
     note(Progress(stage="fork", detail="at block 7", done=0.0))
     note(Progress(stage="paths", done=0.5, seconds_left=3.0))
     (folder / "scratch").write_text("x")
-    seen = {"order": json.loads(order.to_json()), "urls": urls, "env": dict(os.environ)}
-    return _finished(report=json.dumps(seen))
+    del urls  # what is stored must not hold them
+    return _finished(report=order.to_json())
+
+
+def telling(
+    order: EvaluationOrder, urls: tuple[str, ...], folder: Path, note: Note
+) -> FinishedEvaluation:
+    """Report all that a worker is given, for a test that stores nothing."""
+    given = {"order": json.loads(order.to_json()), "urls": urls, "env": dict(os.environ)}
+    return replace(good(order, urls, folder, note), report=json.dumps(given))
 
 
 def slow(*_: object) -> FinishedEvaluation:
