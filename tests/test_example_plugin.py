@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from evaluator.chain.abi import Abi
+from evaluator.chain.artifacts import parse_artifact
+from evaluator.chain.contract import Contract
+from evaluator.chain.embedded import Deployment
+from evaluator.chain.sandbox import Sandbox
+from evaluator.chain.toolchain import node_command
+from evaluator.data_files import data_path
+from evaluator.errors import ConfigurationError
+from evaluator.evaluation import EvaluationRequest, Silence, evaluate, open_state
+from evaluator.evaluation.drafting import draft, read_markets
+from evaluator.market import health_factors
+from evaluator.protocols import adapters, disagreement
+from evaluator.protocols.adapter import ProtocolAdapter
 
 ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "docs" / "examples" / "seatrial-example-plugin"
@@ -62,6 +78,121 @@ def test_the_example_is_found_and_works(installed: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+TOKEN = Abi.parse(
+    [
+        "function deposit() payable",
+        "function mint(address,uint256) returns (bool)",
+        "function approve(address,uint256) returns (bool)",
+    ]
+)
+THRESHOLD = "example_lend.WETH.liquidation_threshold"
+
+
+@pytest.fixture
+def plugin(monkeypatch: pytest.MonkeyPatch, installed: Path) -> Iterator[ProtocolAdapter]:
+    """The example's protocol, among the adapters of this process."""
+    monkeypatch.syspath_prepend(str(installed))
+    adapters.cache_clear()
+    yield next(a for a in adapters() if a.name == "example_lend")
+    adapters.cache_clear()
+
+
+@pytest.fixture
+def lend(sandbox: Sandbox, deployment: Deployment) -> Contract:
+    """The example's contract, owned by a timelock, with ten borrowers."""
+    source = EXAMPLE / "ExampleLend.sol"
+    task = {
+        "language": "Solidity",
+        "sources": {source.name: {"content": source.read_text()}},
+        "settings": {
+            "evmVersion": "cancun",
+            "outputSelection": {source.name: {"*": ["abi", "evm.bytecode"]}},
+        },
+    }
+    done = subprocess.run(
+        [*node_command(), str(data_path("contracts") / "solc.js"), "--standard-json"],
+        input=json.dumps(task).encode(),
+        capture_output=True,
+        check=True,
+    )
+    output = json.loads(done.stdout)
+    assert "contracts" in output, output["errors"]
+    found = output["contracts"][source.name]["ExampleLend"]
+    artifact = parse_artifact(
+        {"abi": found["abi"], "bytecode": found["evm"]["bytecode"]["object"]}, name="ExampleLend"
+    )
+    weth, usdc = (deployment.tokens[s] for s in ("WETH", "USDC"))
+    feeds = [deployment.feeds[s] for s in ("WETH", "USDC")]
+    owner = deployment.openzeppelin.timelock
+    contract = Contract.deploy(sandbox, artifact, weth, usdc, *feeds, owner, sender=owner)
+    sandbox.send(owner, usdc, TOKEN.encode("mint", contract.address, 10**12))
+    for i in range(10):
+        account = "0x" + "b0" * 19 + f"{i:02x}"
+        sandbox.set_balance(account, 10**20)
+        sandbox.send(account, weth, TOKEN.encode("deposit"), value=10**19)
+        sandbox.send(account, weth, TOKEN.encode("approve", contract.address, 10**19))
+        contract.send("deposit", 10**19, sender=account)
+        # 33,500 USD of collateral at 80%: health factors from 2 down to 1.1.
+        contract.send("borrow", int(26_800e6 / (2.0 - 0.1 * i)), sender=account)
+    sandbox.mine()
+    return contract
+
+
+@pytest.mark.slow
+@pytest.mark.chain
+def test_the_protocol_is_read_drafted_and_evaluated(
+    plugin: ProtocolAdapter,
+    lend: Contract,
+    sandbox: Sandbox,
+    deployment: Deployment,
+    tmp_path: Path,
+) -> None:
+    assert plugin.discover(sandbox, [lend.address, "0x" + "00" * 20]) == (lend.address.lower(),)
+    market = plugin.read(sandbox, lend.address.lower())
+    assert len(market.book) == 10
+    assert market.prices == pytest.approx([3350.0, 1.0])
+    assert health_factors(market).min() == pytest.approx(1.1, rel=1e-6)
+    # Exact against the contract's own word.
+    views = plugin.account_views(sandbox, market, market.book.accounts)
+    assert disagreement(market, views) < 1e-9
+
+    urls, governor = tuple(sandbox.rpc.urls), deployment.openzeppelin.governor
+    with open_state(EvaluationRequest(urls=urls), Silence()) as state:
+        found = read_markets(state, [lend.address], Silence())
+        with pytest.raises(ConfigurationError, match="threshold with bonus above 100%"):
+            draft(state, found, [f"{THRESHOLD}=98%"], governor=governor)
+        made = draft(
+            state, found, [f"{THRESHOLD}=0.7", "example_lend.WETH.ltv=0.65"], governor=governor
+        )
+    made.write(tmp_path / "proposal.json")
+    result = evaluate(
+        EvaluationRequest(
+            file=tmp_path / "proposal.json",
+            urls=urls,
+            paths=256,
+            attack_sequences=20,
+            process="example_double",
+        )
+    )
+    (reading,) = result.measurement.readings
+    assert reading.adapter.name == "example_lend"
+    assert {c.path: c.after for c in reading.changes} == {
+        THRESHOLD: 0.7,
+        "example_lend.WETH.ltv": 0.65,
+    }
+    # Those between 1 and 8/7 before are liquidatable after.
+    assert len(reading.hurt) == sum(1.0 < h < 8 / 7 for h in health_factors(market))
+    (section,) = result.report.markets
+    assert section.name == "example_lend"
+    assert section.odds
+    # Held to the contract's word; what the arena cannot do without an adapter of its own is
+    # said to be missing, and not taken for done.
+    assert section.conformance.largest_error < 1e-9
+    assert result.verdict.kind == "FAIL"
+    assert "fail.liquidated_share_of_debt" in result.verdict.reasons[0].rule
+    assert "the adversary search" in result.verdict.not_judged
 
 
 @pytest.mark.slow

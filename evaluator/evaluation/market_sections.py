@@ -9,7 +9,7 @@ from enum import Enum
 
 import numpy as np
 
-from evaluator.market import Family, Market, Parameter, ParameterChange
+from evaluator.market import Market, Parameter, ParameterChange
 from evaluator.market.health import debt_value
 from evaluator.protocols.hurt import HurtPosition
 from evaluator.report.model import ParameterRow
@@ -26,7 +26,8 @@ from evaluator.stress.calibration.report import CalibrationReport, ParameterSour
 from evaluator.stress.ladder import ladders
 from evaluator.verdict.evidence import CalibrationEvidence, SafeValueEvidence
 
-_FAMILY_NAMES = {Family.AAVE_V3: "Aave V3", Family.COMPOUND_V2: "Compound V2 family"}
+# A plugin's protocol goes by its own name, whosever liquidation rule it follows.
+_NAMES = {"aave_v3": "Aave V3", "compound_v2": "Compound V2 family"}
 _MOST_HURT = 50  # positions listed
 _LEAST_MAPPED = 0.1  # share of the book an asset needs for a liquidation map of its own
 # Interest of a block or two; anything a proposal moves is larger.
@@ -38,9 +39,9 @@ _VOLATILITIES = ("volatility now", "long-run volatility", "volatility of the rat
 
 
 def market_name(market: Market, others: Sequence[Market] = ()) -> str:
-    """Return what people call the market; two of one family are told apart by address."""
-    name = _FAMILY_NAMES.get(market.family, market.protocol)
-    twin = any(o.family is market.family and o.address != market.address for o in others)
+    """Return what people call the market; two of one protocol are told apart by address."""
+    name = _NAMES.get(market.protocol, market.protocol)
+    twin = any(o.protocol == market.protocol and o.address != market.address for o in others)
     return f"{name} {market.address}" if twin else name
 
 
