@@ -14,8 +14,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from time import sleep
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 import tenacity
@@ -57,6 +59,31 @@ class BlockRef:
     timestamp: int  # seconds since the epoch
 
 
+class _Connection:
+    """One thread's way to one endpoint; what all its requests share is prepared once."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self.session = requests.Session()
+        # Looking up proxies and .netrc costs more than a local call takes.
+        self.session.trust_env = not is_loopback(url)
+
+    @cached_property
+    def _prepared(self) -> tuple[requests.PreparedRequest, dict[str, Any]]:
+        asked = requests.Request(
+            "POST", self._url, data=b"{}", headers={"Content-Type": "application/json"}
+        )
+        settings = self.session.merge_environment_settings(self._url, {}, True, None, None)
+        return self.session.prepare_request(asked), {**settings}
+
+    def post(self, body: bytes, timeout: float) -> requests.Response:
+        """Send a body; the reply is left to the caller to read."""
+        request, settings = self._prepared
+        request.body = body
+        request.headers["Content-Length"] = str(len(body))
+        return self.session.send(request, timeout=(min(10.0, timeout), timeout), **settings)
+
+
 class RpcClient:
     """Speak JSON-RPC to the first healthy endpoint among `urls`.
 
@@ -85,6 +112,10 @@ class RpcClient:
         if not self.urls:
             raise ConfigurationError("no RPC URL was given: name at least one http(s) endpoint")
         for url in self.urls:
+            try:
+                urlsplit(url)
+            except ValueError as error:  # not quoted: what cannot be read cannot be redacted
+                raise ConfigurationError(f"an RPC URL cannot be read: {error}") from None
             if not url.lower().startswith(("http://", "https://")):
                 raise ConfigurationError(
                     f"the RPC URL {label(url)!r} is not http:// or https://: Seatrial speaks "
@@ -102,6 +133,13 @@ class RpcClient:
         self._checked: set[int] = set()
         self._ids = itertools.count(1)
         self._local = threading.local()
+        self._rounds = tenacity.Retrying(
+            stop=tenacity.stop_after_attempt(self.retries + 1),
+            wait=_wait,
+            retry=tenacity.retry_if_exception(worth_waiting),
+            sleep=lambda seconds: sleep(seconds),
+            reraise=True,
+        )
 
     def __repr__(self) -> str:
         return f"RpcClient({', '.join(label(url) for url in self.urls)})"
@@ -129,8 +167,8 @@ class RpcClient:
         payload = {"jsonrpc": "2.0", "id": next(self._ids), "method": method, "params": params}
         repeatable = not method.startswith(_ONCE)
 
-        def ask(session: requests.Session, url: str) -> Any:
-            reply = _single(self._post(session, url, payload, repeatable), url)
+        def ask(connection: _Connection, url: str) -> Any:
+            reply = _single(self._post(connection, url, payload, repeatable), url)
             if "error" in reply:
                 raise classify(error_of(reply["error"], method), url)
             return reply["result"]
@@ -153,8 +191,8 @@ class RpcClient:
             for i, (method, params) in enumerate(calls)
         ]
 
-        def ask(session: requests.Session, url: str) -> list[Any] | None:
-            reply = self._post(session, url, payload, True)
+        def ask(connection: _Connection, url: str) -> list[Any] | None:
+            reply = self._post(connection, url, payload, True)
             if isinstance(reply, dict):
                 if "error" in reply:
                     failure = classify(error_of(reply["error"], "a batch"), url)
@@ -183,33 +221,27 @@ class RpcClient:
         except RpcError as error:
             return error
 
-    def _serve(self, ask: Callable[[requests.Session, str], Any]) -> Any:
+    def _serve(self, ask: Callable[[_Connection, str], Any]) -> Any:
         """Run `ask` on the endpoints in turn until one serves."""
 
         def one_round() -> Any:
             failures: list[TryNext] = []
             for index in self._order():
-                session = self._session(index)
+                connection = self._connection(index)
                 try:
                     if index not in self._checked:
-                        self._check(session, index)
-                    result = ask(session, self.urls[index])
+                        self._check(connection, index)
+                    result = ask(connection, self.urls[index])
                 except TryNext as failure:
                     failures.append(failure)
-                    self._drop_session(index)
+                    self._drop_connection(index)
                 else:
                     self._current = index
                     return result
             raise worst(failures)
 
         try:
-            return tenacity.Retrying(
-                stop=tenacity.stop_after_attempt(self.retries + 1),
-                wait=_wait,
-                retry=tenacity.retry_if_exception(worth_waiting),
-                sleep=lambda seconds: sleep(seconds),
-                reraise=True,
-            )(one_round)
+            return self._rounds(one_round)
         except TryNext as failure:
             error = failure.failure
         explained = self._outage() if isinstance(error, RpcUnreachable) else None
@@ -220,10 +252,10 @@ class RpcClient:
         start = self._current
         return ((start + i) % count for i in range(count))
 
-    def _check(self, session: requests.Session, index: int) -> None:
+    def _check(self, connection: _Connection, index: int) -> None:
         """Compare an endpoint's chain and pinned block before trusting it."""
         url = self.urls[index]
-        found = int(str(self._ask(session, url, "eth_chainId", [])), 16)
+        found = int(str(self._ask(connection, url, "eth_chainId", [])), 16)
         wanted = self._chain_id if self._chain_id is not None else self._expected
         if wanted is not None and found != wanted:
             raise TryNext(
@@ -234,7 +266,7 @@ class RpcClient:
             )
         if self._pinned is not None:
             block = self._ask(
-                session, url, "eth_getBlockByNumber", [hex(self._pinned.number), False]
+                connection, url, "eth_getBlockByNumber", [hex(self._pinned.number), False]
             )
             if not isinstance(block, dict) or block.get("hash") != self._pinned.hash:
                 raise TryNext(
@@ -246,43 +278,34 @@ class RpcClient:
         self._chain_id = found
         self._checked.add(index)
 
-    def _ask(self, session: requests.Session, url: str, method: str, params: list[object]) -> Any:
+    def _ask(self, connection: _Connection, url: str, method: str, params: list[object]) -> Any:
         payload = {"jsonrpc": "2.0", "id": next(self._ids), "method": method, "params": params}
-        reply = _single(self._post(session, url, payload, True), url)
+        reply = _single(self._post(connection, url, payload, True), url)
         if "error" in reply:
             error = error_of(reply["error"], method)
             failure = classify(error, url)
             raise failure if isinstance(failure, TryNext) else TryNext(error)
         return reply["result"]
 
-    def _session(self, index: int) -> requests.Session:
-        sessions: dict[int, requests.Session] = self._local.__dict__.setdefault("sessions", {})
-        if index not in sessions:
-            session = requests.Session()
-            # Looking up proxies and .netrc costs more than a local call takes.
-            session.trust_env = not is_loopback(self.urls[index])
-            sessions[index] = session
-        return sessions[index]
+    def _connection(self, index: int) -> _Connection:
+        connections: dict[int, _Connection] = self._local.__dict__.setdefault("connections", {})
+        if index not in connections:
+            connections[index] = _Connection(self.urls[index])
+        return connections[index]
 
-    def _drop_session(self, index: int) -> None:
-        sessions: dict[int, requests.Session] = self._local.__dict__.get("sessions", {})
-        session = sessions.pop(index, None)
-        if session is not None:
-            session.close()
+    def _drop_connection(self, index: int) -> None:
+        connections: dict[int, _Connection] = self._local.__dict__.get("connections", {})
+        connection = connections.pop(index, None)
+        if connection is not None:
+            connection.session.close()
 
-    def _post(self, session: requests.Session, url: str, payload: object, repeatable: bool) -> Any:
+    def _post(self, connection: _Connection, url: str, payload: object, repeatable: bool) -> Any:
         """Send `payload` and return the parsed reply, bounded in size and time."""
         deadline = time.monotonic() + self.timeout
         cause: Exception | None = None
         wall: TryNext | None = None
         try:
-            with session.post(
-                url,
-                data=json.dumps(payload),
-                headers={"Content-Type": "application/json"},
-                timeout=(min(10.0, self.timeout), self.timeout),
-                stream=True,
-            ) as reply:
+            with connection.post(json.dumps(payload).encode(), self.timeout) as reply:
                 wall = refusal(reply, url)
                 body = bytearray()
                 # read1 returns what has come; read would wait for a full chunk, however long.

@@ -501,3 +501,9 @@ def test_no_key_shows_anywhere(endpoints, caplog):
 )
 def test_redaction_of_urls_never_seen_before(text, masked):
     assert redaction.redact(text) == masked
+
+
+def test_a_url_that_cannot_be_read_is_refused_unquoted():
+    with pytest.raises(ConfigurationError, match="cannot be read") as refused:
+        RpcClient("http://[secret-key")
+    assert "secret-key" not in str(refused.value)
