@@ -8,9 +8,10 @@ from typing import Self
 
 from bot.courier import Target
 from bot.deck import Deck, Finding
-from bot.discourse_client import DiscourseClient, DiscourseForbidden
+from bot.discourse_client import DiscourseClient
 from bot.discourse_target import DiscourseTarget
 from bot.discourse_voice import DiscourseVoice
+from bot.discourse_wire import DiscourseForbidden
 from bot.errors import ConfigurationError, DeliveryError
 from bot.posts import Voice
 from bot.settings import Settings

@@ -13,15 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from bot.discourse_client import (
-    DiscourseClient,
-    DiscourseForbidden,
-    DiscourseMissing,
-    DiscourseRefusal,
-    Enqueued,
-    ForumPost,
-    ForumTopic,
-)
+from bot.discourse_client import DiscourseClient, Enqueued, ForumPost, ForumTopic
 from bot.discourse_text import (
     Change,
     charts_named,
@@ -29,6 +21,7 @@ from bot.discourse_text import (
     post_body,
     with_charts,
 )
+from bot.discourse_wire import DiscourseForbidden, DiscourseMissing, DiscourseRefusal
 from bot.errors import DeliveryRefused, DeliveryUncertain
 from bot.outbox import EntryState, Held, Placed, Post, PostKind
 from bot.settings import DiscourseSettings

@@ -13,15 +13,10 @@ from pydantic import SecretStr
 
 from bot.courier import Courier
 from bot.database import open_database, rows, scalar
-from bot.discourse_client import (
-    DiscourseClient,
-    DiscourseForbidden,
-    DiscourseRefusal,
-    Enqueued,
-    ForumPost,
-)
+from bot.discourse_client import DiscourseClient, Enqueued, ForumPost
 from bot.discourse_target import DiscourseTarget
 from bot.discourse_text import external_id, topic_title
+from bot.discourse_wire import DiscourseForbidden, DiscourseRefusal
 from bot.doubles.discourse_forum import Forum
 from bot.doubles.discourse_rules import Poster
 from bot.doubles.discourse_service import CALM, DiscourseDouble, Weather
