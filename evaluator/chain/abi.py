@@ -238,12 +238,11 @@ def encode_values(entry: AbiEntry, args: Sequence[object]) -> bytes:
         raise ConfigurationError(
             f"{entry.signature} takes {len(entry.inputs)} arguments and was given {len(args)}"
         )
-    types = [parameter.type for parameter in entry.inputs]
-    plain = encode_plain(types, args)
+    plain = encode_plain(entry.types, args)
     if plain is not None:
         return plain
     try:
-        return bytes(_codec.encode(types, list(args)))
+        return bytes(_codec.encode(entry.types, list(args)))
     except (EncodingError, ParseError, TypeError, ValueError, AttributeError) as error:
         raise ConfigurationError(f"the arguments do not fit {entry.signature}: {error}") from error
 

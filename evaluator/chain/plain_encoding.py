@@ -62,8 +62,13 @@ def _encoder(kind: str) -> tuple[bool, _Encoder | None]:
 
 
 def _address(value: object) -> bytes | None:
+    return _address_word(value) if isinstance(value, str) and len(value) == 42 else None
+
+
+@functools.lru_cache(maxsize=65536)
+def _address_word(value: str) -> bytes | None:
     # Mixed case carries a checksum, which eth_abi verifies.
-    if not isinstance(value, str) or len(value) != 42 or value != value.lower():
+    if value != value.lower():
         return None
     if not value.startswith("0x") or not value[2:].isalnum():
         return None

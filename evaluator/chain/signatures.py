@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 from evaluator.errors import ConfigurationError
@@ -44,10 +45,16 @@ class AbiEntry:
     mutability: str = "nonpayable"  # view, pure, payable or nonpayable
     anonymous: bool = False  # events: has no topic of its own
 
-    @property
+    # Kept: agents encode the same call thousands of times a second.
+    @cached_property
+    def types(self) -> tuple[str, ...]:
+        """Canonical types of the inputs."""
+        return tuple(parameter.type for parameter in self.inputs)
+
+    @cached_property
     def signature(self) -> str:
         """Name and canonical types, as in "transfer(address,uint256)"."""
-        return f"{self.name}({','.join(parameter.type for parameter in self.inputs)})"
+        return f"{self.name}({','.join(self.types)})"
 
 
 def parse_entry(entry: str | Mapping[str, Any]) -> AbiEntry | None:

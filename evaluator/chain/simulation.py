@@ -6,9 +6,10 @@ one sees what an earlier one wrote; afterwards nothing is kept.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import Any, overload
 
 from evaluator.chain.receipts import Log, unhex, word
 from evaluator.chain.reverts import ErrorBook
@@ -49,6 +50,50 @@ class SimulatedBlock:
     overrides: tuple[StateOverride, ...] = ()
 
 
+class SimulatedLogs(Sequence[Log]):
+    """Logs of one call, read from the answer when somebody looks at them.
+
+    Of a bundle of thousands of calls few logs are ever looked at. Raises RpcError for
+    those that are none.
+    """
+
+    def __init__(self, answer: Sequence[Mapping[str, Any]]) -> None:
+        """Take the logs of a JSON-RPC answer. Raises TypeError for what is no list."""
+        if not isinstance(answer, list | tuple):
+            raise TypeError(f"logs were answered as {type(answer).__name__}")
+        self._answer = answer
+
+    @cached_property
+    def _read(self) -> tuple[Log, ...]:
+        try:
+            return tuple(Log.from_json(item) for item in self._answer)
+        except (TypeError, KeyError, ValueError) as error:
+            raise RpcError(f"a simulation's logs are none: {error!r}") from error
+
+    def __len__(self) -> int:
+        return len(self._answer)
+
+    @overload
+    def __getitem__(self, index: int) -> Log: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Log, ...]: ...
+
+    def __getitem__(self, index: int | slice) -> Log | tuple[Log, ...]:
+        return self._read[index]
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, SimulatedLogs):
+            return self._read == other._read
+        return self._read == other
+
+    def __hash__(self) -> int:
+        return hash(self._read)
+
+    def __repr__(self) -> str:
+        return repr(self._read)
+
+
 @dataclass(frozen=True, kw_only=True)
 class SimulatedCallResult:
     """What became of one call."""
@@ -56,7 +101,7 @@ class SimulatedCallResult:
     succeeded: bool
     return_data: bytes  # answer, or revert data
     gas_used: int  # gas units
-    logs: tuple[Log, ...]
+    logs: Sequence[Log]
     reason: str  # why it reverted, decoded; "" if it succeeded
 
 
@@ -169,6 +214,6 @@ def _call_result(call: dict[str, Any], errors: ErrorBook) -> SimulatedCallResult
         succeeded=succeeded,
         return_data=data,
         gas_used=int(call["gasUsed"], 16),
-        logs=tuple(Log.from_json(log) for log in call.get("logs", ())),
+        logs=SimulatedLogs(call.get("logs", ())),
         reason=reason,
     )

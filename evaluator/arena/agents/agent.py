@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import Protocol
@@ -37,7 +37,7 @@ class Report:
     reason: str  # why it reverted, "" if it succeeded
     gas_used: int  # gas units
     paid: int  # wei of gas paid by the sender
-    logs: tuple[Log, ...]  # events
+    logs: Sequence[Log]  # events
 
 
 @dataclass(frozen=True, kw_only=True)

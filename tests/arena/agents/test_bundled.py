@@ -13,8 +13,9 @@ from evaluator.arena.families import lending_of
 from evaluator.arena.funds import give
 from evaluator.arena.lending import TOKEN, view
 from evaluator.arena.pool import AnvilPool
-from evaluator.chain.simulation import SimulatedBlock
-from evaluator.errors import ConfigurationError
+from evaluator.chain.receipts import Log
+from evaluator.chain.simulation import SimulatedBlock, SimulatedLogs
+from evaluator.errors import ConfigurationError, RpcError
 
 pytestmark = pytest.mark.chain
 
@@ -152,3 +153,17 @@ def test_random_numbers_are_addressed_by_block_and_agent():
     assert again.of(3, 2).integers(2**63, size=3).tolist() == drawn[3, 2]
     assert again.of(0, 1).integers(2**63, size=3).tolist() == drawn[0, 1]
     assert Streams(6).of(0, 1).integers(2**63, size=3).tolist() != drawn[0, 1]
+
+
+def test_logs_of_a_bundle_are_read_when_somebody_looks():
+    item = {"address": "0x" + "AB" * 20, "topics": ["0x" + "01" * 32], "data": "0x05"}
+    logs = SimulatedLogs([item, item])
+    assert len(logs) == 2
+    assert logs == (Log.from_json(item),) * 2
+    assert logs[0].address == "0x" + "ab" * 20
+    assert logs[:1] == (logs[0],)
+    assert SimulatedLogs([item]) != logs
+    with pytest.raises(RpcError):
+        list(SimulatedLogs([{"address": 5}]))
+    with pytest.raises(TypeError):
+        SimulatedLogs("logs")
