@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from evaluator.errors import ConfigurationError
 from evaluator.report import charts, drawing, inert
+from evaluator.report.artwork import draw_charts
 from evaluator.report.embed import to_embed
 from evaluator.report.html import to_html
 from evaluator.report.manifest import Manifest
@@ -63,16 +64,15 @@ def write_report(report: ReportModel, folder: Path) -> ReportFiles:
         drawn: list[Path] = []
         images: dict[str, str] = {}
         svgs: dict[str, str] = {}
-        for name, chart in charts.report_charts(report):
-            png = folder / "charts" / f"{name}.png"
-            drawn.append(_write(png, drawing.to_png(chart, drawing.Theme.LIGHT)))
-            svg = folder / "charts" / f"{name}.svg"
-            svgs[name] = drawing.page_svg(chart)
-            drawn.append(_write(svg, drawing.to_svg(svgs[name], drawing.Theme.LIGHT).encode()))
-            images[name] = f"charts/{name}.png"
-            if chart.name == "survival":
-                dark = folder / "charts" / f"{name}-dark.png"
-                drawn.append(_write(dark, drawing.to_png(chart, drawing.Theme.DARK)))
+        named = list(charts.report_charts(report))
+        artworks = draw_charts([chart for _, chart in named])
+        for (name, _), art in zip(named, artworks, strict=True):
+            images[name], svgs[name] = f"charts/{name}.png", art.svg
+            light = drawing.to_svg(art.svg, drawing.Theme.LIGHT).encode()
+            drawn.append(_write(folder / "charts" / f"{name}.png", art.png))
+            drawn.append(_write(folder / "charts" / f"{name}.svg", light))
+            if art.dark_png is not None:
+                drawn.append(_write(folder / "charts" / f"{name}-dark.png", art.dark_png))
         image = "attachment://survival-dark.png" if "survival" in images else None
         embed = json.dumps(to_embed(report, image=image), indent=1) + "\n"
         manifest = json.dumps(report.reproduce.manifest.model_dump(mode="json"), indent=1) + "\n"
