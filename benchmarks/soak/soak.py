@@ -76,6 +76,7 @@ database = "bot.db"
 health_port = 0
 log_level = "WARNING"
 """
+THREADS_KEPT = 30  # Discord archives a thread after a week of silence, which is long for a soak
 
 
 def resident(pid: int) -> int:
@@ -186,6 +187,7 @@ async def soak(proposals: int, kills: int, seed: int, patience: float, pace: flo
                 if run.created < proposals:
                     run.chain_moves()
                 run.discord_fails()
+                await run.discord.archive_threads(keep=THREADS_KEPT)
                 await asyncio.sleep(run.chance.uniform(0.2, 1.8) * pace)
                 run.sample(process.pid)
                 if run.kills < kills and time.monotonic() > kill_at:

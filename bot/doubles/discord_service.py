@@ -167,6 +167,14 @@ class DiscordService:
         data = {"custom_id": custom_id, "component_type": 2}
         return await self._interact(3, data, user_id, roles, message["channel_id"], message)
 
+    async def archive_threads(self, *, keep: int) -> None:
+        """Archive all but the newest threads, as Discord does with those in which nobody writes."""
+        threads = [channel for channel in self.channels.values() if channel["type"] == 11]
+        for thread in threads[: max(0, len(threads) - keep)]:
+            if not thread["thread_metadata"]["archived"]:
+                thread["thread_metadata"]["archived"] = True
+                await self.gateway.dispatch("THREAD_UPDATE", thread)
+
     async def wait_until(self, condition: Callable[[], bool], *, timeout: float = 10.0) -> None:
         """Wait until what users see fulfils `condition`; TimeoutError otherwise."""
 

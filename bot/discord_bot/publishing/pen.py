@@ -90,6 +90,8 @@ class Pen:
                         raise
                     log.info("the interaction of message %d has expired", message)
                 else:
+                    if last:
+                        sheet.interaction = None  # it holds on to a user and a channel
                     return
             sheet.interaction = None
             where = self._client.get_partial_messageable(channel)
