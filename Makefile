@@ -44,8 +44,8 @@ $(VENV)/.runs: requirements-run.lock pyproject.toml contracts/package-lock.json
 		echo "python -m venv failed; on Debian and Ubuntu install the package python3-venv" >&2; exit 69; }
 	@$(BIN)/python -m uv --version >/dev/null 2>&1 || \
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check uv 2>/dev/null || true
-	@# Without a Node of this machine's the one among all packages is needed.
-	@if command -v npm >/dev/null 2>&1; then $(INSTALL) -r requirements-run.lock; else $(INSTALL) -r requirements.lock; fi
+	@# Without a Node of this machine's, 20 or newer, the one among all packages is needed.
+	@if command -v npm >/dev/null 2>&1 && node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null; then $(INSTALL) -r requirements-run.lock; else $(INSTALL) -r requirements.lock; fi
 	@$(INSTALL) --no-deps -e .
 	@$(BIN)/seatrial setup
 	@touch $(VENV)/.runs

@@ -23,7 +23,8 @@ from evaluator.chain.anvil_binary import anvil_version, find_anvil, platform_nam
 from evaluator.data_files import cache_root, contracts_root, data_path, in_checkout, npm_root
 from evaluator.errors import SeatrialError, SetupError
 
-_LEAST_NODE = 18
+# Below it npm leaves anvil out without a word: its packages are optional and ask for Node 20.
+_LEAST_NODE = 20
 _INSTALL_LIMIT = 900  # seconds npm may take on a slow line
 _STAMP = ".seatrial-installed"
 _PROJECT = ("package.json", "package-lock.json", ".npmrc")

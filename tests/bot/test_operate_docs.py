@@ -101,8 +101,8 @@ def test_the_dockerfile_names_what_is_there() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert given["ENTRYPOINT"] == '["seatrial-bot"]'
     assert {"seatrial-bot", "seatrial"} <= set(project["scripts"])
-    assert "bot" in project["optional-dependencies"]
-    assert "'/opt/seatrial[bot]'" in text
+    assert {"bot", "node"} <= set(project["optional-dependencies"])
+    assert "'/opt/seatrial[bot,node]'" in text
     version = re.search(r"FROM python:(\d+)\.(\d+)", text)
     assert version is not None
     assert project["requires-python"] == ">=3.11"

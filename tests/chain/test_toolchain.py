@@ -161,7 +161,7 @@ def test_a_missing_node_says_how_to_get_it(fresh, tmp_path):
 
 
 def test_an_old_node_is_told_apart(fresh, tmp_path):
-    node_saying(tmp_path, "v16.20.0")
+    node_saying(tmp_path, "v18.20.4")
     fresh.setenv("PATH", str(tmp_path))
     fresh.setattr(toolchain, "_packed_node", lambda: None)
     with pytest.raises(SetupError, match="is too old"):
