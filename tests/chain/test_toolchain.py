@@ -152,7 +152,7 @@ def node_saying(folder: Path, version: str) -> None:
 def test_a_missing_node_says_how_to_get_it(fresh, tmp_path):
     fresh.setenv("PATH", str(tmp_path))
     fresh.setattr(toolchain, "_packed_node", lambda: None)
-    with pytest.raises(SetupError, match=r"Node is missing: install Node 18.*seatrial\[node\]"):
+    with pytest.raises(SetupError, match=r"Node is missing: install Node 20.*seatrial\[node\]"):
         toolchain.node_command()
     checks = {check.name: check for check in toolchain.doctor_checks()}
     assert not checks["Node"].ok
