@@ -88,7 +88,7 @@ def test_equal_to_the_bit(build, seed):
 def test_equal_to_the_bit_when_memory_runs_out(build, monkeypatch):
     def small(*shape):
         m = plain(*shape)
-        return m._replace(pool=np.zeros((150, 3), dtype=np.int64))
+        return m._replace(pool=m.pool[:150].copy())
 
     plain = model.memory
     monkeypatch.setattr(model, "memory", small)

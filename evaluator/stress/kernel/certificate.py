@@ -17,7 +17,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluator.stress.kernel.bits import following, insert, remove
+from evaluator.stress.kernel.bits import ask_for_line, following, insert, remove
 from evaluator.stress.kernel.compilation import called, entry
 from evaluator.stress.kernel.layout import (
     BAD_DEBT,
@@ -31,12 +31,12 @@ from evaluator.stress.kernel.layout import (
     PRICES,
     REFILL,
     RESULTS,
+    START,
     SUPPLIERS,
     Settings,
     Table,
 )
 from evaluator.stress.kernel.memory import (
-    ASLEEP,
     AWAKE,
     COST,
     COST_FIRST,
@@ -45,12 +45,16 @@ from evaluator.stress.kernel.memory import (
     EARNED_FIRST,
     FREE,
     GROWTH,
+    HELD_GROWTH,
+    KIND,
     LARGEST,
     NEXT_FREE,
     PAIRS,
     PATHS,
     POINTER,
-    SINCE,
+    POSITION,
+    SLEEP,
+    SLEEPS,
     SOLVENT,
     TOP_BUCKET,
     TOUCHED,
@@ -59,9 +63,8 @@ from evaluator.stress.kernel.memory import (
 )
 from evaluator.stress.kernel.pending import (
     below_any_key,
-    best_margin,
     certify,
-    debt_bound,
+    could_pay,
     fall_asleep,
     remeasure,
     scan,
@@ -81,7 +84,7 @@ from evaluator.stress.kernel.position import (
     top_up,
     value,
 )
-from evaluator.stress.kernel.series import Certificates
+from evaluator.stress.kernel.series import WATCHED, Certificates
 from evaluator.stress.kernel.step import (
     PC,
     PD,
@@ -136,7 +139,7 @@ def borrowers_act(tb: Table, s: Settings, c: Certificates, m: Memory, out: Float
     scan(tb, c, m, False)
     i = following(m.word, m.summary, -1)
     while i >= 0:
-        if tb.watched[i] == 1:
+        if m.position[i, KIND] == WATCHED:
             top_up(tb, s, m.state, m.amount, i, out)
         i = following(m.word, m.summary, i)
 
@@ -157,45 +160,52 @@ def received_share(tb: Table, s: Settings, a: int) -> float:
 
 
 @called
-def wake_for_the_step(tb: Table, m: Memory, growth: float, least: float) -> None:
+def wake_for_the_step(tb: Table, m: Memory, least: float) -> None:
     """Wake the sleepers that could pay at the step's first margins."""
     assets = m.state.shape[1]
-    for x in range(m.counter[PAIRS]):
-        pair = m.pairs[x]
-        single = pair < assets * assets
-        rest = pair if single else pair - assets * assets
-        debt = rest % assets
-        kappa = m.margin[EARNED, rest // assets] - m.margin[COST, debt]
-        m.sleep_limit[WOKEN_AT, pair] = kappa
-        per_size = kappa * (m.margin[GROWTH, debt] if single else growth)
-        if m.sleep_limit[LARGEST, pair] * per_size > least:
-            wake(tb, m, pair, least / per_size, -1)
+    paying = 0
+    for a in range(assets):
+        earned = m.margin[EARNED, a]
+        grown = m.margin[HELD_GROWTH, a]
+        for d in range(assets):
+            pair = a * assets + d
+            kappa = earned - m.margin[COST, d]
+            per_size = kappa * max(grown, m.margin[GROWTH, d])
+            m.sleep_limit[WOKEN_AT, pair] = kappa
+            paying += m.sleep_limit[LARGEST, pair] * per_size > least
+    if paying == 0:
+        return
+    for a in range(assets):
+        for d in range(assets):
+            pair = a * assets + d
+            per_size = m.sleep_limit[WOKEN_AT, pair] * max(
+                m.margin[HELD_GROWTH, a], m.margin[GROWTH, d]
+            )
+            if m.sleep_limit[LARGEST, pair] * per_size > least:
+                wake(tb, m, pair, least / per_size, -1)
 
 
 @called
 def wake_in_between(
-    tb: Table, m: Memory, sold: int, bought: int, growth: float, least: float, beyond: int
+    tb: Table, m: Memory, sold: int, bought: int, least: float, beyond: int
 ) -> None:
     """Wake later sleepers of pairs whose margin rose within the step.
 
     Selling `sold` makes it a cheaper debt, buying `bought` a dearer collateral.
     """
     assets = m.state.shape[1]
-    for x in range(m.counter[PAIRS]):
-        pair = m.pairs[x]
-        single = pair < assets * assets
-        rest = pair if single else pair - assets * assets
-        collateral = rest // assets
-        debt = rest % assets
-        if collateral != bought and debt != sold:
+    for x in range(2 * assets):
+        a = bought if x < assets else x - assets
+        d = x if x < assets else sold
+        pair = a * assets + d
+        largest = m.sleep_limit[LARGEST, pair]
+        kappa = m.margin[EARNED, a] - m.margin[COST, d]
+        if not (largest > 0.0 and kappa > m.sleep_limit[WOKEN_AT, pair]):
             continue
-        kappa = m.margin[EARNED, collateral] - m.margin[COST, debt]
-        if not kappa > m.sleep_limit[WOKEN_AT, pair]:
-            continue
-        factor = m.margin[GROWTH, debt] if single else growth
+        grown = max(m.margin[HELD_GROWTH, a], m.margin[GROWTH, d])
         further = kappa * _MARGIN_STEP + _LEAST_MARGIN_STEP
-        if further > 0.0 and m.sleep_limit[LARGEST, pair] * further * factor > least:
-            wake(tb, m, pair, least / (further * factor), beyond)
+        if further > 0.0 and largest * further * grown > least:
+            wake(tb, m, pair, least / (further * grown), beyond)
         m.sleep_limit[WOKEN_AT, pair] = further
 
 
@@ -205,7 +215,8 @@ def doubtful_shortfall(tb: Table, m: Memory, t: int) -> float:
     total = 0.0
     for u in range(m.counter[TOUCHED]):
         i = m.touched[u]
-        if m.position[i, ASLEEP] == DOUBTFUL and m.position[i, SINCE] < t:
+        sleep = np.int64(m.position[i, SLEEP])
+        if sleep % SLEEPS == DOUBTFUL and sleep // SLEEPS < t:
             total += shortfall(tb, m.amount, i, m.state)[0]
     return total
 
@@ -239,7 +250,6 @@ def liquidations(
         capital = np.inf
         counted = False  # capital is worked out when it is first needed
         least = np.inf if s.absent else (gas + s.least_profit) * (1.0 - 1e-9)
-        growth = 0.0
         market_growth = 0.0
         for a in range(assets):
             impact(tb, st, a)
@@ -247,24 +257,28 @@ def liquidations(
             m.margin[EARNED_FIRST, a] = m.margin[EARNED, a]
             m.margin[COST_FIRST, a] = m.margin[COST, a]
             m.margin[GROWTH, a] = st[PD, a] / tb.par[ORACLE_START, a]
-            growth = max(growth, m.margin[GROWTH, a])
+            m.margin[HELD_GROWTH, a] = st[PC, a] / tb.par[ORACLE_START, a]
             market_growth = max(market_growth, st[XD, a] / tb.par[ORACLE_START, a])
         unseen = m.doubtful[0] * market_growth * 1.000001
         if m.counter[PAIRS] > 0:
-            wake_for_the_step(tb, m, growth, least)
+            wake_for_the_step(tb, m, least)
             i = following(m.word, m.summary, -1)
         while i >= 0:
-            watched = tb.watched[i] == 1
-            bound = debt_bound(tb, c, m, i, growth)
+            # What comes next, unless others wake, is fetched while this one is looked at.
+            after = following(m.word, m.summary, i)
+            if after >= 0:
+                entry = np.int64(m.position[after, START])
+                ask_for_line(m.amount, entry)
+                ask_for_line(tb.asset, entry)
+                after = following(m.word, m.summary, after)
+                if after >= 0:
+                    ask_for_line(m.position, after * POSITION)
+            watched = m.position[i, KIND] == WATCHED
             looked_at = True
-            if (
-                not tracking
-                and not watched
-                and bound * best_margin(tb, m, i, EARNED, COST) <= least
-            ):
+            if not tracking and not watched and not could_pay(tb, m, i, 1.0, EARNED, COST, least):
                 looked_at = False
-                if bound * best_margin(tb, m, i, EARNED_FIRST, COST_FIRST) <= least and fall_asleep(
-                    tb, c, m, i, SOLVENT, t
+                if not could_pay(tb, m, i, 1.0, EARNED_FIRST, COST_FIRST, least) and fall_asleep(
+                    tb, m, i, 1.0, SOLVENT, t
                 ):
                     remove(m.word, m.summary, i)
             if looked_at:
@@ -293,7 +307,7 @@ def liquidations(
                         set_margin(tb, m, sold, received[sold])
                         set_margin(tb, m, bought, received[bought])
                         if m.counter[PAIRS] > 0:
-                            wake_in_between(tb, m, sold, bought, growth, least, i)
+                            wake_in_between(tb, m, sold, bought, least, i)
                         _, h, e = value(tb, s.floors, m.amount, i, st, PC, PD)
                         if not h < e:
                             break
@@ -301,15 +315,22 @@ def liquidations(
                     if acted:
                         remeasure(tb, m, i)
                 if safe:
-                    if e <= 0.0 or certify(tb, c, m, i, 0.0, c.level[i]):
+                    if e <= 0.0 or certify(tb, c, m, i, 0.0, s.top_up_below if watched else 1.0):
                         remove(m.word, m.summary, i)
                 elif not acted and not watched:
-                    idle = bound * best_margin(tb, m, i, EARNED_FIRST, COST_FIRST) <= least
+                    share = 1.0
+                    idle = not could_pay(tb, m, i, share, EARNED_FIRST, COST_FIRST, least)
+                    if not idle and h > s.full_close_below * e:
+                        share = s.close_factor
+                        idle = not could_pay(tb, m, i, share, EARNED_FIRST, COST_FIRST, least) and (
+                            s.full_close_below <= 0.0
+                            or certify(tb, c, m, i, 0.0, s.full_close_below)
+                        )
                     if idle:
                         how = SOLVENT
                         if tracking and not certify(tb, c, m, i, highest, 1.0):
                             how = DOUBTFUL
-                        if fall_asleep(tb, c, m, i, how, t):
+                        if fall_asleep(tb, m, i, share, how, t):
                             remove(m.word, m.summary, i)
                 if capital <= 0.0 and not tracking:
                     break
@@ -335,7 +356,7 @@ def horizon(
     scan(tb, c, m, True)
     for u in range(m.counter[TOUCHED]):
         i = m.touched[u]
-        if m.position[i, ASLEEP] != AWAKE:
+        if m.position[i, SLEEP] % SLEEPS != AWAKE:
             insert(m.word, m.summary, i)
     i = following(m.word, m.summary, -1)
     while i >= 0:

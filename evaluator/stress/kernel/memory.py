@@ -17,22 +17,30 @@ from evaluator.stress.kernel.step import STATE
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-# Buckets of sleeping positions, by the binary exponent of their debt in USD.
+# Buckets of sleeping positions, by the binary exponent of what can be repaid in USD.
 SIZES = 48
 SMALLEST_EXPONENT = -12
 
-# Columns of Memory.position.
-VERSION, EPOCH, ASLEEP, SINCE = range(4)
-
-# Values of ASLEEP: proved solvent (or nobody asks any more), or possibly not.
-AWAKE, SOLVENT, DOUBTFUL = range(3)
-
-# Columns of Memory.pool.
+# Columns of Memory.position after those of Table.rows, with which they share a cache line.
 (
-    KEY,  # bits of the key, or of the size of a sleeper
-    OWNER,  # position, and its version at the time in the upper half
+    VERSION,  # what waits under an earlier one no longer counts
+    EPOCH,  # path on which the position was touched last
+    SLEEP,  # one of the next three, and the step it fell asleep in times SLEEPS
+    KIND,  # see Certificates.kind
+) = range(4, 8)
+POSITION = 8
+
+# Proved solvent (or nobody asks any more), or possibly not.
+AWAKE, SOLVENT, DOUBTFUL = range(3)
+SLEEPS = 4
+
+# Columns of Memory.pool, four to a quarter of a cache line.
+(
+    KEY,  # bits of the key, or of the size of a sleeper, rounded up to single precision
+    OWNER,  # position
+    THEN,  # its version at the time
     NEXT,  # entry of the same list, -1 for none
-) = range(3)
+) = range(4)
 
 # Rows of Memory.cursor.
 POINTER, TOP_BUCKET = range(2)
@@ -42,9 +50,10 @@ POINTER, TOP_BUCKET = range(2)
     EARNED,  # USD a liquidator gets per USD repaid and this collateral, at most
     COST,  # USD it costs to buy a USD of this debt, at least
     GROWTH,  # price of a unit of this debt over the oracle's price at the start
+    HELD_GROWTH,  # price of a unit of this collateral over the oracle's price at the start
     EARNED_FIRST,
     COST_FIRST,
-) = range(5)
+) = range(6)
 
 # Rows of Memory.sleep_limit.
 LARGEST, WOKEN_AT = range(2)
@@ -65,7 +74,7 @@ class Memory(NamedTuple):
     state: FloatArray  # shape (STATE, A), see step.Q and following
     history: FloatArray  # shape (S + 1, A); USD, market prices with impact
     amount: FloatArray  # shape (nnz,) as the table's; rows are copied when first touched
-    position: NDArray[np.int32]  # shape (N, 4), see VERSION and following
+    position: NDArray[np.uint32]  # shape (N, POSITION): Table.rows, then VERSION and following
     touched: NDArray[np.int32]  # shape (N,); positions copied on this path
     word: NDArray[np.uint64]  # candidates: bit per position
     summary: NDArray[np.uint64]  # bit per word
@@ -74,14 +83,21 @@ class Memory(NamedTuple):
     pending: FloatArray  # shape (L,); highest pending key of every series
     cursor: IntArray  # shape (2, L), see POINTER and following
     heads: NDArray[np.int32]  # shape (L, BUCKETS); first pending key of each bucket
-    sleep_heads: NDArray[np.int32]  # shape (2 A A, SIZES); first sleeper of each bucket
-    pairs: IntArray  # shape (2 A A,); pairs with sleepers on this path
-    sleep_limit: FloatArray  # shape (2, 2 A A), see LARGEST and following
-    pool: IntArray  # shape (entries, 3), see KEY and following
+    sleep_heads: NDArray[np.int32]  # shape (A A, SIZES); first sleeper of each bucket
+    pairs: IntArray  # shape (A A,); pairs with sleepers on this path
+    sleep_limit: FloatArray  # shape (2, A A), see LARGEST and following
+    pool: NDArray[np.int32]  # shape (entries, 4), see KEY and following
     prices: FloatArray  # shape (2 A,); pc, then -pd
-    margin: FloatArray  # shape (5, A), see EARNED and following
+    margin: FloatArray  # shape (6, A), see EARNED and following
     doubtful: FloatArray  # shape (1,); size of all DOUBTFUL sleepers together
     counter: IntArray  # shape (5,), see NEXT_FREE and following
+
+
+def _aligned(positions: int) -> NDArray[np.uint32]:
+    """Rows of zeros, none of them across two cache lines."""
+    raw = np.zeros((positions + 2) * POSITION, dtype=np.uint32)
+    skipped = -raw.ctypes.data % 64 // raw.itemsize
+    return raw[skipped : skipped + positions * POSITION].reshape(positions, POSITION)
 
 
 def memory(positions: int, entries: int, assets: int, groups: int, steps: int) -> Memory:
@@ -94,21 +110,21 @@ def memory(positions: int, entries: int, assets: int, groups: int, steps: int) -
         state=np.zeros((STATE, assets)),
         history=np.zeros((steps + 1, assets)),
         amount=np.zeros(entries),
-        position=np.zeros((max(positions, 1), 4), dtype=np.int32),
+        position=_aligned(max(positions, 1)),
         touched=np.zeros(positions, dtype=np.int32),
         word=np.zeros(words, dtype=np.uint64),
         summary=np.zeros((words + 63) // 64, dtype=np.uint64),
         top=top,
         flat_top=top.ravel(),
         pending=np.zeros(series),
-        pairs=np.zeros(2 * assets * assets, dtype=np.int64),
+        pairs=np.zeros(assets * assets, dtype=np.int64),
         cursor=np.full((2, series), BUCKETS - 1, dtype=np.int64),
         heads=np.full((series, BUCKETS), -1, dtype=np.int32),
-        sleep_heads=np.full((2 * assets * assets, SIZES), -1, dtype=np.int32),
-        sleep_limit=np.zeros((2, 2 * assets * assets)),
-        pool=np.zeros((pool, 3), dtype=np.int64),
+        sleep_heads=np.full((assets * assets, SIZES), -1, dtype=np.int32),
+        sleep_limit=np.zeros((2, assets * assets)),
+        pool=np.zeros((pool, 4), dtype=np.int32),
         prices=np.zeros(2 * assets),
-        margin=np.zeros((5, assets)),
+        margin=np.zeros((6, assets)),
         doubtful=np.zeros(1),
         counter=np.zeros(5, dtype=np.int64),
     )

@@ -14,7 +14,7 @@ from evaluator.stress.kernel import layout
 from evaluator.stress.kernel.certificate import certificate_paths
 from evaluator.stress.kernel.dense import dense_paths
 from evaluator.stress.kernel.layout import Table
-from evaluator.stress.kernel.memory import Memory, memory
+from evaluator.stress.kernel.memory import KIND, Memory, memory
 from evaluator.stress.kernel.series import Certificates, certificates, typical_moves
 from evaluator.stress.kernel.step import STATE
 from evaluator.stress.ledger import borrowing_power_used
@@ -179,11 +179,15 @@ class CertificateModel:
         by_asset = np.empty((len(relative), self.table.par.shape[1]))
         relative = np.ascontiguousarray(relative, dtype=np.float64)
         c = self._certified(relative)
+        scratch = _memory_of_this_thread(c, self.table, relative.shape[1] - 1)
+        # Beside what the loop notes about each position, in one cache line.
+        scratch.position[: len(self.table.rows), : self.table.rows.shape[1]] = self.table.rows
+        scratch.position[: len(c.kind), KIND] = c.kind
         certificate_paths(
-            self.table,
+            self.table._replace(rows=scratch.position),
             self.settings,
             c,
-            _memory_of_this_thread(c, self.table, relative.shape[1] - 1),
+            scratch,
             np.empty(self.table.par.shape[1]),
             relative,
             results,

@@ -1,15 +1,17 @@
 """Pending certificates and sleepers of one path, compiled; see `series` for the mathematics.
 
 Healthy positions wait in the series of their certificate until a price falls
-below their key. Positions nobody can earn on wait by size of debt in the list
-of each (collateral, debt) pair until the pair's margin pays for gas: for any
+below their key. Positions nobody can earn on wait by size in the list of each
+of their (collateral, debt) pairs until the pair's margin pays for gas: for any
 size r of a liquidation
 
     profit <= r kappa - gas,    kappa = received_c m_c / o_c - m_d / o_d
 
 with m marginal market prices, o oracle prices, received_c the collateral per
 value repaid that the liquidator keeps. This holds because proceeds are concave
-and costs convex in size.
+and costs convex in size. A pair's size is bounded by its debt, by what its
+collateral pays for, and by the close factor while a certificate says that the
+position is not far enough under water to be closed as a whole.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluator.stress.kernel.bits import ONE, insert
+from evaluator.stress.kernel.bits import ONE, ask_for_line, insert
 from evaluator.stress.kernel.compilation import called, inlined
 from evaluator.stress.kernel.layout import (
     CATEGORY,
@@ -30,7 +32,6 @@ from evaluator.stress.kernel.layout import (
     Table,
 )
 from evaluator.stress.kernel.memory import (
-    ASLEEP,
     AWAKE,
     COST,
     DOUBTFUL,
@@ -38,7 +39,9 @@ from evaluator.stress.kernel.memory import (
     EPOCH,
     FREE,
     GROWTH,
+    HELD_GROWTH,
     KEY,
+    KIND,
     LARGEST,
     NEXT,
     NEXT_FREE,
@@ -46,9 +49,12 @@ from evaluator.stress.kernel.memory import (
     PAIRS,
     PATHS,
     POINTER,
-    SINCE,
+    POSITION,
     SIZES,
+    SLEEP,
+    SLEEPS,
     SMALLEST_EXPONENT,
+    THEN,
     TOP_BUCKET,
     TOUCHED,
     VERSION,
@@ -56,13 +62,20 @@ from evaluator.stress.kernel.memory import (
     Memory,
 )
 from evaluator.stress.kernel.position import ABOVE, BELOW
-from evaluator.stress.kernel.series import BUCKETS, ROUNDING, Certificates
+from evaluator.stress.kernel.series import BUCKETS, ROUNDING, SINGLE, Certificates
 from evaluator.stress.kernel.step import MARGINAL, ORACLE_PRICE, PC, PD, XC, XD
 
 FloatArray = NDArray[np.float64]
 
+# How many positions ahead of the one that is touched memory is asked for.
+AHEAD = 6
+
 # Stands for the largest size of a pair that has no sleeper left.
 TINY = 1e-300
+
+# Keys kept in single precision are raised by this much, so that rounding cannot lower them,
+# and to this least one: without gas even what is left of dust is liquidated.
+SINGLE_ROUNDING, LEAST_SINGLE = 1.2e-7, 1.2e-38
 
 
 @inlined
@@ -104,20 +117,30 @@ def take(m: Memory) -> int:
 @inlined
 def write(m: Memory, x: int, key: float, i: int) -> None:
     """Fill an entry of the pool for position i as it is now."""
-    m.pool[x, KEY] = np.float64(key).view(np.int64)
-    m.pool[x, OWNER] = (np.int64(m.position[i, VERSION]) << 32) | np.int64(i)
+    above = key + abs(key) * SINGLE_ROUNDING
+    if key > 0.0:
+        above = max(above, LEAST_SINGLE)
+    m.pool[x, KEY] = np.float32(above).view(np.int32)
+    m.pool[x, OWNER] = i
+    m.pool[x, THEN] = m.position[i, VERSION]
 
 
 @inlined
 def key_of(m: Memory, x: int) -> float:
-    """Key of an entry."""
-    return np.int64(m.pool[x, KEY]).view(np.float64)
+    """Key of an entry, not below the one that was written."""
+    return float(np.int32(m.pool[x, KEY]).view(np.float32))
 
 
 @inlined
 def owner(m: Memory, x: int) -> int:
     """Position of an entry."""
-    return int(m.pool[x, OWNER] & 0xFFFFFFFF)
+    return int(m.pool[x, OWNER])
+
+
+@inlined
+def is_stale(m: Memory, x: int, i: int) -> bool:
+    """Whether position i of an entry has moved on since."""
+    return bool(np.int64(m.pool[x, THEN]) != np.int64(m.position[i, VERSION]))
 
 
 @inlined
@@ -138,7 +161,7 @@ def touch(tb: Table, m: Memory, i: int) -> None:
     """Copy a position for this path if that was not done yet, and make it a candidate."""
     if m.position[i, EPOCH] != m.counter[PATHS]:
         m.position[i, EPOCH] = m.counter[PATHS]
-        m.position[i, ASLEEP] = AWAKE
+        m.position[i, SLEEP] = AWAKE
         m.touched[m.counter[TOUCHED]] = i
         m.counter[TOUCHED] += 1
         for n in range(np.uint64(tb.rows[i, START]), np.uint64(tb.rows[i, END]) + ONE):
@@ -149,10 +172,10 @@ def touch(tb: Table, m: Memory, i: int) -> None:
 @inlined
 def rouse(tb: Table, m: Memory, i: int) -> None:
     """Make a candidate of a position that was waiting somewhere."""
-    if m.position[i, ASLEEP] == DOUBTFUL:
+    if m.position[i, SLEEP] % SLEEPS == DOUBTFUL:
         m.doubtful[0] -= m.amount[np.uint64(tb.rows[i, END])]
     m.position[i, VERSION] += 1
-    m.position[i, ASLEEP] = AWAKE
+    m.position[i, SLEEP] = AWAKE
     insert(m.word, m.summary, i)
 
 
@@ -182,13 +205,13 @@ def certify(tb: Table, c: Certificates, m: Memory, i: int, single: float, level:
     if not room_in_pool(m, int(np.int64(end - start))):
         return False
     k = np.uint64(tb.rows[i, CATEGORY])
-    if c.kind[i] == 1:
+    if m.position[i, KIND] == SINGLE:
         # One collateral and one debt: the key is the exact trigger, whatever the weights.
         asset = int(np.int64(tb.asset[start]))
         debt = np.uint64(tb.asset[split])
         lt = single if single > 0.0 else c.weight[0, k + np.uint64(tb.asset[start])]
         h = m.amount[start] * m.state[PC, asset] * lt
-        e = m.amount[split] * m.state[PD, debt]
+        e = level * m.amount[split] * m.state[PD, debt]
         margin = h - e - ROUNDING * (h + e)
         if not margin > 0.0:
             return False
@@ -249,6 +272,8 @@ def open_series(tb: Table, c: Certificates, m: Memory, series: int, y: float) ->
     p = m.cursor[POINTER, series]
     end = c.first[series + 1]
     while p < end and c.key[p] > y:
+        if p + AHEAD < end:
+            ask_for_line(m.position, c.owner[p + AHEAD] * POSITION)
         touch(tb, m, c.owner[p])
         p += 1
     m.cursor[POINTER, series] = p
@@ -264,7 +289,7 @@ def open_series(tb: Table, c: Certificates, m: Memory, series: int, y: float) ->
             while x >= 0:
                 after = m.pool[x, NEXT]
                 i = owner(m, x)
-                if m.pool[x, OWNER] >> 32 != m.position[i, VERSION]:
+                if is_stale(m, x, i):
                     give_back(m, x)
                 elif key_of(m, x) > y:
                     rouse(tb, m, i)
@@ -292,12 +317,18 @@ def open_series(tb: Table, c: Certificates, m: Memory, series: int, y: float) ->
 
 
 @inlined
-def below_any_key(c: Certificates, m: Memory) -> bool:
-    """Whether some series is below its highest key at oracle prices."""
+def ask_prices(m: Memory, pc: int, pd: int) -> None:
+    """Set the prices that the keys of all series are compared with."""
     assets = m.state.shape[1]
     for a in range(assets):
-        m.prices[a] = m.state[PC, a]
-        m.prices[assets + a] = -m.state[PD, a]
+        m.prices[a] = m.state[pc, a]
+        m.prices[assets + a] = -m.state[pd, a]
+
+
+@inlined
+def below_any_key(c: Certificates, m: Memory) -> bool:
+    """Whether some series is below its highest key at oracle prices."""
+    ask_prices(m, PC, PD)
     below = 0
     for g in range(m.top.shape[0]):
         numeraire = m.state[PD, c.used[g]]
@@ -309,41 +340,71 @@ def below_any_key(c: Certificates, m: Memory) -> bool:
 @called
 def scan(tb: Table, c: Certificates, m: Memory, at_market: bool) -> None:
     """Open every series that is below its highest key, at market or at oracle prices."""
-    assets = m.state.shape[1]
     pc = XC if at_market else PC
     pd = XD if at_market else PD
+    ask_prices(m, pc, pd)
+    series = m.top.shape[1]
     for g in range(m.top.shape[0]):
         numeraire = m.state[pd, c.used[g]]
-        for a in range(2 * assets):
-            price = m.state[pc, a] if a < assets else -m.state[pd, a - assets]
-            if price < m.top[g, a] * numeraire:
-                open_series(tb, c, m, g * 2 * assets + a, price / numeraire)
+        below = 0  # counted first, which takes no branches
+        for a in range(series):
+            below += m.prices[a] < m.top[g, a] * numeraire
+        if below == 0:
+            continue
+        for a in range(series):
+            if m.prices[a] < m.top[g, a] * numeraire:
+                open_series(tb, c, m, g * series + a, m.prices[a] / numeraire)
 
 
 @inlined
-def fall_asleep(tb: Table, c: Certificates, m: Memory, i: int, how: int, t: int) -> bool:
-    """Put position i into the lists of its pairs; False if the pool is full.
+def could_pay(
+    tb: Table, m: Memory, i: int, share: float, earned: int, cost: int, least: float
+) -> bool:
+    """Whether repaying up to `share` of a debt of position i may earn more than `least` USD.
 
-    `how` is SOLVENT or DOUBTFUL, `t` the step.
+    `earned` and `cost` are the rows of `margin` to go by.
     """
-    start = np.uint64(tb.rows[i, START])
     split = np.uint64(tb.rows[i, SPLIT])
     end = np.uint64(tb.rows[i, END])
-    size = m.amount[np.uint64(tb.rows[i, END])]
-    if not size > 0.0:
+    k = np.uint64(tb.rows[i, CATEGORY])
+    for j in range(np.uint64(tb.rows[i, START]), split):
+        a = np.uint64(tb.asset[j])
+        held = m.amount[j] * tb.par[ORACLE_START, a] / (1.0 + tb.rule[1, k + a])
+        for x in range(split, end):
+            d = np.uint64(tb.asset[x])
+            size = min(share * m.amount[x] * tb.par[ORACLE_START, d], held)
+            size *= max(m.margin[HELD_GROWTH, a], m.margin[GROWTH, d]) * (1.0 + SIZE_ROUNDING)
+            if size * (m.margin[earned, a] - m.margin[cost, d]) > least:
+                return True
+    return False
+
+
+@inlined
+def fall_asleep(tb: Table, m: Memory, i: int, share: float, how: int, t: int) -> bool:
+    """Put position i into the lists of its pairs; False if the pool is full.
+
+    At most `share` of a debt can be repaid at once; `how` is SOLVENT or
+    DOUBTFUL, `t` the step.
+    """
+    split = np.uint64(tb.rows[i, SPLIT])
+    end = np.uint64(tb.rows[i, END])
+    start = np.uint64(tb.rows[i, START])
+    if not m.amount[end] > 0.0:
         return True  # owes nothing: nothing can ever happen
     if not room_in_pool(m, int(np.int64((split - start) * (end - split)))):
         return False
     assets = m.state.shape[1]
-    offset = 0 if c.kind[i] == 1 else assets * assets
-    b = size_bucket(size)
+    k = np.uint64(tb.rows[i, CATEGORY])
     for j in range(start, split):
-        if m.amount[j] <= 0.0:
-            continue
-        for k in range(split, end):
-            if m.amount[k] <= 0.0:
+        a = np.uint64(tb.asset[j])
+        held = m.amount[j] * tb.par[ORACLE_START, a] / (1.0 + tb.rule[1, k + a])
+        for n in range(split, end):
+            d = np.uint64(tb.asset[n])
+            size = min(share * m.amount[n] * tb.par[ORACLE_START, d], held) * (1.0 + SIZE_ROUNDING)
+            if not size > 0.0:
                 continue
-            pair = offset + np.int64(tb.asset[j]) * assets + np.int64(tb.asset[k])
+            b = size_bucket(size)
+            pair = np.int64(a) * assets + np.int64(d)
             x = take(m)
             write(m, x, size, i)
             m.pool[x, NEXT] = m.sleep_heads[pair, b]
@@ -353,10 +414,9 @@ def fall_asleep(tb: Table, c: Certificates, m: Memory, i: int, how: int, t: int)
                 m.counter[PAIRS] += 1
                 m.sleep_limit[WOKEN_AT, pair] = np.inf
             m.sleep_limit[LARGEST, pair] = max(size, m.sleep_limit[LARGEST, pair])
-    m.position[i, ASLEEP] = how
-    m.position[i, SINCE] = t
+    m.position[i, SLEEP] = how + SLEEPS * t
     if how == DOUBTFUL:
-        m.doubtful[0] += size
+        m.doubtful[0] += m.amount[end]
     return True
 
 
@@ -372,7 +432,7 @@ def wake(tb: Table, m: Memory, pair: int, least: float, beyond: int) -> None:
         while x >= 0:
             after = m.pool[x, NEXT]
             i = owner(m, x)
-            if m.pool[x, OWNER] >> 32 != m.position[i, VERSION]:
+            if is_stale(m, x, i):
                 give_back(m, x)
             elif key_of(m, x) > least and i > beyond:
                 rouse(tb, m, i)
@@ -401,28 +461,6 @@ def set_margin(tb: Table, m: Memory, a: int, received: float) -> None:
     else:
         m.margin[EARNED, a] = 0.0
         m.margin[COST, a] = np.inf
-
-
-@inlined
-def best_margin(tb: Table, m: Memory, i: int, earned_row: int, cost_row: int) -> float:
-    """The most a USD repaid can earn before gas on any pair of position i, at most."""
-    earned = 0.0
-    cost = np.inf
-    for x in range(np.uint64(tb.rows[i, START]), np.uint64(tb.rows[i, SPLIT])):
-        earned = max(earned, m.margin[earned_row, np.uint64(tb.asset[x])])
-    for x in range(np.uint64(tb.rows[i, SPLIT]), np.uint64(tb.rows[i, END])):
-        cost = min(cost, m.margin[cost_row, np.uint64(tb.asset[x])])
-    return float(earned - cost)
-
-
-@inlined
-def debt_bound(tb: Table, c: Certificates, m: Memory, i: int, growth: float) -> float:
-    """USD that position i owes at oracle prices, at most."""
-    size = m.amount[np.uint64(tb.rows[i, END])]
-    if c.kind[i] == 1:
-        debt = np.uint64(tb.asset[np.uint64(tb.rows[i, SPLIT])])
-        return float(size * m.margin[GROWTH, debt])
-    return float(size * growth)
 
 
 @inlined

@@ -53,6 +53,10 @@ ROUNDING = 1e-12
 LEAST_MOVE = 1e-5
 
 
+# Positions with one collateral and one debt, those whose borrower tops up, and the rest.
+OTHER, SINGLE, WATCHED = range(3)
+
+
 class Certificates(NamedTuple):
     """Certificates at the start, shared by all paths. U debt assets in use, L = U * 2 A series."""
 
@@ -64,8 +68,7 @@ class Certificates(NamedTuple):
     key: FloatArray  # shape (M,); descending in each series
     owner: NDArray[np.int32]  # shape (M,); position of each key
     weight: FloatArray  # shape (2, K * A): LT for one collateral, LT for several
-    level: FloatArray  # shape (N,); k
-    kind: NDArray[np.int8]  # shape (N,); 1: one collateral and one debt, 2: watched, 0: else
+    kind: NDArray[np.uint8]  # shape (N,); SINGLE, WATCHED or OTHER
 
 
 def typical_moves(relative: FloatArray, columns: IntArray) -> FloatArray:
@@ -153,8 +156,7 @@ def certificates(tb: Table, s: Settings, moves: FloatArray) -> Certificates:
         key=np.ascontiguousarray(all_keys[by]),
         owner=all_owners[by].astype(np.int32),
         weight=weight,
-        level=level,
-        kind=np.where(watched, 2, np.where((collaterals == 1) & (debts == 1), 1, 0)).astype(
-            np.int8
-        ),
+        kind=np.where(
+            watched, WATCHED, np.where((collaterals == 1) & (debts == 1), SINGLE, OTHER)
+        ).astype(np.uint8),
     )
