@@ -137,7 +137,7 @@ def examine(urls: tuple[str, ...]) -> tuple[Checked, ...]:
             "Node.js",
             lambda: _program("node", "--version"),
             required=True,
-            remedy="install Node.js 18 or newer, or: pip install 'seatrial[node]'",
+            remedy="install Node.js 20 or newer, or: pip install 'seatrial[node]'",
         ),
         _said(
             "npm",

@@ -28,9 +28,9 @@ from bot.surveys import Survey, SurveyedParameter, SurveyStore
 from bot.workshop import Workshop
 
 # Refusals are errors of the command that the user is told of.
-refusing = pytest.mark.simcord(check_errors=False, settle_timeout=30.0)
-# A shared machine may be slow.
-pytestmark = pytest.mark.simcord(settle_timeout=30.0)
+refusing = pytest.mark.simcord(check_errors=False, settle_timeout=120.0)
+# Also the end of a test waits so long for threads: the first report imports what draws it.
+pytestmark = pytest.mark.simcord(settle_timeout=120.0)
 GOVERNOR = "0x" + "11" * 20
 HOSTILE = "@everyone [free](https://evil.example) `rm` **now**"
 
