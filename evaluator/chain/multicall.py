@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from evaluator.chain.abi import Abi
+from evaluator.chain.abi import Abi, selector
 from evaluator.chain.receipts import ZERO, unhex
 from evaluator.chain.reverts import ErrorBook
+from evaluator.chain.rows import plain_rows, read_rows
 from evaluator.chain.rpc import RpcClient
 from evaluator.chain.solidity import load_contract
 from evaluator.errors import ChainError, RpcError, SetupError, TransactionReverted
@@ -24,6 +25,9 @@ _MULTICALL3 = Abi.parse(
         " returns ((bool success, bytes returnData)[] results)"
     ]
 )
+_AGGREGATE3 = selector(_MULTICALL3.function("aggregate3").signature)
+_TRUE = (1).to_bytes(32, "big")
+_RESULTS_AT = 32  # the lens answers the block's number first
 _LENS_ADDRESS = "0x5ea7000000000000000000000000000000001e45"
 _GAS_EACH = 3_000_000  # gas a read may take in the lens
 _MOST_BYTES = 65_536  # bytes of an answer the lens keeps
@@ -98,16 +102,26 @@ class BatchReader:
         return answers
 
     def _multicall3(self, calls: Sequence[Call], block: str) -> list[Answer]:
-        data = _MULTICALL3.encode("aggregate3", [(to, True, data) for to, data in calls])
+        rows = plain_rows([(_address(to), _TRUE) for to, _ in calls], [d for _, d in calls])
+        data = _AGGREGATE3 + _word(32) + rows
         raw = unhex(self._rpc.request("eth_call", [_request(MULTICALL3, data), block]))
-        return self._sorted(calls, _MULTICALL3.decode_output("aggregate3", raw))
+        results = read_rows(raw, 0)
+        if results is None:
+            results = _MULTICALL3.decode_output("aggregate3", raw)
+        return self._sorted(calls, results)
 
     def _lens(self, calls: Sequence[Call], block: str) -> list[Answer]:
         lens = load_contract("Lens")
-        data = lens.abi.encode("read", _GAS_EACH, _MOST_BYTES, list(calls))
+        rows = plain_rows([(_address(to),) for to, _ in calls], [d for _, d in calls])
+        read = selector(lens.abi.function("read").signature)
+        data = read + _word(_GAS_EACH) + _word(_MOST_BYTES) + _word(96) + rows
         override = {_LENS_ADDRESS: {"code": "0x" + lens.runtime}}
         raw = self._rpc.request("eth_call", [_request(_LENS_ADDRESS, data), block, override])
-        return self._sorted(calls, lens.abi.decode_output("read", unhex(raw)).results)
+        answer = unhex(raw)
+        results = read_rows(answer, _RESULTS_AT)
+        if results is None:
+            results = lens.abi.decode_output("read", answer).results
+        return self._sorted(calls, results)
 
     def _sorted(self, calls: Sequence[Call], results: Sequence[tuple[bool, bytes]]) -> list[Answer]:
         if len(results) != len(calls):
@@ -120,3 +134,11 @@ class BatchReader:
 
 def _request(to: str, data: bytes) -> dict[str, str]:
     return {"from": ZERO, "to": to, "data": "0x" + data.hex()}
+
+
+def _address(text: str) -> bytes:
+    return bytes.fromhex(text[2:]).rjust(32, b"\0")
+
+
+def _word(value: int) -> bytes:
+    return value.to_bytes(32, "big")
