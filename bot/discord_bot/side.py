@@ -111,22 +111,20 @@ class DiscordSide:
     async def check(self) -> Sequence[Finding]:
         """Look whether the token works and every subscribed channel can be posted to."""
         what = "Discord"
-        http = self.client.http
         try:
-            user = await http.static_login(self._settings.token.get_secret_value())
+            user = await self.client.http.static_login(self._settings.token.get_secret_value())
+            findings = [Finding(what=what, note=f"logged in as {plain(user['username'], 40)}")]
+            channels = {one.channel: one.guild for one in self._subscriptions.all()}
+            if not channels:
+                findings.append(Finding(what="Discord channels", note="none is subscribed yet"))
+            for channel, guild in sorted(channels.items()):
+                findings.append(await self._check_channel(channel, guild, int(user["id"])))
         except discord.LoginFailure:
             return [Finding(what=what, fault="the token is refused")]
         except (discord.DiscordException, aiohttp.ClientError, OSError) as error:
             return [Finding(what=what, fault=f"no answer: {type(error).__name__}")]
-        findings = [Finding(what=what, note=f"logged in as {plain(user['username'], 40)}")]
-        channels = {one.channel: one.guild for one in self._subscriptions.all()}
-        if not channels:
-            findings.append(Finding(what="Discord channels", note="none is subscribed yet"))
-        try:
-            for channel, guild in sorted(channels.items()):
-                findings.append(await self._check_channel(channel, guild, int(user["id"])))
         finally:
-            await http.close()
+            await self.client.http.close()
         return findings
 
     async def _check_channel(self, channel: int, guild: int, user: int) -> Finding:

@@ -111,3 +111,15 @@ def worst(failures: list[TryNext]) -> TryNext:
     waiting = [failure for failure in failures if worth_waiting(failure)]
     limited = [f for f in waiting if isinstance(f.failure, RpcRateLimited)]
     return (limited or waiting or failures)[0]
+
+
+def root_of(error: BaseException) -> str:
+    """Say what an error of the library comes down to, as in "connection refused"."""
+    inner: BaseException | None = error
+    while inner is not None:
+        error = inner
+        wrapped = (getattr(error, "reason", None), error.__cause__, error.__context__, *error.args)
+        inner = next((one for one in wrapped if isinstance(one, BaseException)), None)
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
+    return f"{type(error).__name__}: {error}"

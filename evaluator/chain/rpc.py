@@ -31,6 +31,7 @@ from evaluator.chain.refusals import (
     error_of,
     garbage,
     refusal,
+    root_of,
     worst,
     worth_waiting,
 )
@@ -320,7 +321,7 @@ class RpcClient:
                         raise requests.Timeout(f"no end of the reply in {self.timeout:g} s")
                 status = reply.status_code
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-            cause = ConnectionError(redact(f"{type(error).__name__}: {error}"))
+            cause = ConnectionError(redact(root_of(error)))
             late = isinstance(error, (requests.Timeout, urllib3.exceptions.TimeoutError))
         if cause is not None:
             what = f"in {self.timeout:g} s" if late else "at all"
