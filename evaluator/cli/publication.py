@@ -16,6 +16,7 @@ from evaluator.report.terminal import to_terminal
 from evaluator.store import FindingRecord, MetricRecord, NewRun, ProposalRecord, Store
 from evaluator.verdict import VerdictKind
 
+_MOST_FINDINGS = 5  # that are named beneath a report
 _EXIT_MEANING = {0: "PASS", 1: "FAIL", 2: "CAUTION or INCONCLUSIVE"}
 
 
@@ -111,6 +112,7 @@ def show_result(
         ("manifest", files.manifest),
     ):
         console.print(Text(f"{what:>9}  {inert.line(str(path))}"), soft_wrap=True)
+    show_findings(console, report)
     code = exit_code(report)
     console.print(
         Text(
@@ -118,3 +120,13 @@ def show_result(
             style="dim",
         )
     )
+
+
+def show_findings(console: Console, report: ReportModel) -> None:
+    """Print how to have each finding explained, the first few by name."""
+    for f in report.findings[:_MOST_FINDINGS]:
+        console.print(
+            Text(f"explain   seatrial explain {f.identifier}   {inert.line(f.title, 80)}"),
+            style="dim",
+            soft_wrap=True,
+        )

@@ -66,9 +66,12 @@ def show(
     model = open_report(report)
     match rendering:
         case Rendering.TERMINAL:
+            from evaluator.cli.publication import show_findings
             from evaluator.report.terminal import to_terminal
 
-            Console().print(to_terminal(model, full=full))
+            console = Console()
+            console.print(to_terminal(model, full=full))
+            show_findings(console, model)
         case Rendering.MARKDOWN:
             from evaluator.report.markdown import to_markdown
 
