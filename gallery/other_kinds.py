@@ -21,6 +21,7 @@ _CALLS = Abi.parse(
         "function updateDelay(uint256)",
         "function setReserveInterestRateStrategyAddress(address,address)",
         "function setAssetEModeCategory(address,uint8)",
+        "function _setLiquidationIncentive(uint256) returns (uint256)",
     ]
 )
 _RAISED = (
@@ -111,6 +112,15 @@ def _emode(stage: Stage) -> ProposalRef:
     )
 
 
+def _incentive(stage: Stage, percent: int) -> ProposalRef:
+    comptroller = stage.sandbox.contract(stage.comptroller.address, _CALLS)
+    return stage.by_bravo(
+        call(comptroller, "_setLiquidationIncentive", (100 + percent) * 10**16),
+        description=f"# The liquidation incentive\n\nMoves the liquidation incentive from 10 % to "
+        f"{percent} %.",
+    )
+
+
 CASES = (
     Case(
         name="wrong-decimals",
@@ -160,5 +170,19 @@ CASES = (
         source="invented: an eMode category of one asset too many",
         build=_emode,
         harms=(Harm.PROTOCOL_LOSS,),
+    ),
+    Case(
+        name="absurd-incentive",
+        title="liquidators get half as much again as they repay, where up to 80 % is lent",
+        source="invented: whoever liquidates himself by a second account keeps the difference",
+        build=lambda stage: _incentive(stage, 50),
+        harms=(Harm.PROTOCOL_LOSS,),
+    ),
+    Case(
+        name="lower-incentive",
+        title="the same call with an incentive of 9 % instead of 10 %",
+        source="liquidators earn a little less",
+        build=lambda stage: _incentive(stage, 9),
+        twin_of="absurd-incentive",
     ),
 )

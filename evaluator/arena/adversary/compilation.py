@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from evaluator.arena.adversary.ground import ATTACKER, Ground
+from evaluator.arena.adversary.ground import ATTACKER, SECOND, Ground
 from evaluator.arena.adversary.moves import GOVERNING, Basis, Kind, Move
 from evaluator.arena.adversary.polity import VOTING
 from evaluator.arena.lending import TOKEN, Quotient, Read, view
@@ -48,9 +48,14 @@ def encode_moves(ground: Ground, moves: Sequence[Move], fair: Mapping[str, float
     return _PERFORM + _word(32) + _array(steps)
 
 
-def transaction(data: bytes) -> SimulatedCall:
-    """The attacker's transaction: its contract as compiled obeys the zero address."""
-    return SimulatedCall(sender=ZERO, to=ATTACKER, data=data, gas=GAS)
+def transaction(data: bytes, account: str = ATTACKER) -> SimulatedCall:
+    """The attacker's transaction: its contracts as compiled obey the zero address."""
+    return SimulatedCall(sender=ZERO, to=account, data=data, gas=GAS)
+
+
+def account_of(move: Move) -> str:
+    """Which of the attacker's accounts makes a move."""
+    return SECOND if move.second else ATTACKER
 
 
 def _steps(ground: Ground, move: Move, fair: Mapping[str, float]) -> list[bytes]:
@@ -82,13 +87,13 @@ def _steps(ground: Ground, move: Move, fair: Mapping[str, float]) -> list[bytes]
 
 def _calls(ground: Ground, move: Move) -> tuple[SimulatedCall, ...]:
     """The calls of a move, with the mark where its amount belongs."""
-    lending = ground.lending
+    lending, who = ground.lending, account_of(move)
     if move.kind is Kind.SET_PRICE:
-        return (SimulatedCall(sender=ATTACKER, to=move.target, data=bytes.fromhex(move.data[2:])),)
+        return (SimulatedCall(sender=who, to=move.target, data=bytes.fromhex(move.data[2:])),)
     if move.kind is Kind.EXECUTE:
         if not ground.execution:
             raise Impossible("the proposal is executed already")
-        return tuple(replace(c, sender=ATTACKER) for c in ground.execution)
+        return tuple(replace(c, sender=who) for c in ground.execution)
     if move.kind is Kind.SWAP:
         return (_swap(ground, move),)
     if move.kind is Kind.DELEGATE:
@@ -99,32 +104,32 @@ def _calls(ground: Ground, move: Move) -> tuple[SimulatedCall, ...]:
         if ground.tokens[move.asset].native:
             raise Impossible("the native coin is no gift that a balance is read of")
         data = TOKEN.encode("transfer", move.target, _MARK)
-        return (SimulatedCall(sender=ATTACKER, to=move.asset, data=data),)
+        return (SimulatedCall(sender=who, to=move.asset, data=data),)
     asset = ground.index(move.asset)
     if asset is None:
         raise Impossible(f"the market has no reserve of {move.asset}")
     match move.kind:
         case Kind.SUPPLY:
-            enter = lending.enter(ATTACKER, asset)
-            calls = lending.supply(ATTACKER, asset, _MARK).calls
+            enter = lending.enter(who, asset)
+            calls = lending.supply(who, asset, _MARK).calls
             return calls if enter is None else (*calls, *enter.calls)
         case Kind.WITHDRAW:
-            return lending.withdraw(ATTACKER, asset, _MARK).calls
+            return lending.withdraw(who, asset, _MARK).calls
         case Kind.BORROW:
-            return lending.borrow(ATTACKER, asset, _MARK).calls
+            return lending.borrow(who, asset, _MARK).calls
         case Kind.REPAY:
-            return lending.repay(ATTACKER, asset, _MARK).calls
+            return lending.repay(who, asset, _MARK).calls
         case Kind.LIQUIDATE:
             seized = ground.index(move.collateral)
             if seized is None:
                 raise Impossible(f"the market has no reserve of {move.collateral}")
             return lending.liquidate(
-                ATTACKER, move.debtor, collateral=seized, debt=asset, units=_MARK
+                who, move.debtor, collateral=seized, debt=asset, units=_MARK
             ).calls
         case Kind.DONATE if not ground.tokens[move.asset].native:
             keeper = ground.market.reserves[asset].receipt_token.lower()
             data = TOKEN.encode("transfer", keeper, _MARK)
-            return (SimulatedCall(sender=ATTACKER, to=move.asset, data=data),)
+            return (SimulatedCall(sender=who, to=move.asset, data=data),)
     raise Impossible(f"{move.kind} is no move of the attacker's own contract")
 
 
@@ -170,30 +175,30 @@ def _swap(ground: Ground, move: Move) -> SimulatedCall:
         hops.append((pool.address, pool.kind is PoolKind.UNISWAP_V3))
         token = pool.other(token)
     data = ground.attacker.abi.encode(_SELL, move.asset, _MARK, hops)
-    return SimulatedCall(sender=ATTACKER, to=ATTACKER, data=data)
+    return SimulatedCall(sender=account_of(move), to=account_of(move), data=data)
 
 
 def _quotients(ground: Ground, move: Move, fair: Mapping[str, float]) -> list[Quotient]:
     amount = move.amount
     assert amount is not None  # asked for moves with one only
-    lending, asset = ground.lending, ground.index(move.asset)
+    lending, asset, who = ground.lending, ground.index(move.asset), account_of(move)
     if amount.basis is Basis.UNITS:
         return [Quotient(numerator=max(int(amount.value), 0))]
     if amount.basis is Basis.USD:
         return [Quotient(numerator=ground.units(move.asset, amount.value, fair))]
     if amount.basis is Basis.HELD:
-        whole = [Quotient(over=(Read(call=held_by(ground, move.asset)),))]
+        whole = [Quotient(over=(Read(call=held_by(ground, move.asset, who)),))]
     elif asset is None:
         raise Impossible(f"the market has no reserve of {move.asset}")
     elif amount.basis is Basis.ROOM:
-        room = _share(lending.room(ATTACKER, asset), amount.value)
+        room = _share(lending.room(who, asset), amount.value)
         return [room, lending.cash(asset), *_below_cap(ground, asset)]
     elif amount.basis is Basis.CASH:
         whole = [lending.cash(asset)]
     elif amount.basis is Basis.SUPPLIED:
-        whole = [lending.supplied(ATTACKER, asset)]
+        whole = [lending.supplied(who, asset)]
     else:
-        whole = [lending.owed(move.debtor or ATTACKER, asset)]
+        whole = [lending.owed(move.debtor or who, asset)]
     return [_share(q, amount.value) for q in whole]
 
 

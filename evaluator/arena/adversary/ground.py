@@ -25,6 +25,7 @@ from evaluator.protocols.pools import Pool, Venues, find_pools, open_pools
 from evaluator.protocols.reading import address_in, read_raw
 
 ATTACKER = "0x5ea70000000000000000000000000000000000aa"
+SECOND = "0x5ea70000000000000000000000000000000000ab"  # another account of the attacker's
 LEAST_HOLDING = 1_000.0  # USD; less in a treasury is not worth a vote
 # A pool with less than this of the other token tells no price, USD.
 LEAST_DEPTH = 10_000.0

@@ -93,6 +93,7 @@ class Move:
     seconds: int = 0  # WAIT: how long
     target: str = ""  # SET_PRICE: the contract called; DONATE: who gets it, "" for the reserve
     data: str = ""  # SET_PRICE: its calldata; steps of a proposal: its calls; hex with 0x
+    second: bool = False  # whether the attacker's second account makes it
     may_fail: bool = False  # whether the rest is still made if this one reverts
 
 
@@ -107,7 +108,7 @@ class Sequence:
     def atomic(self) -> bool:
         """Whether nothing but the attacker's own moves is needed, so that a loan can pay."""
         alone = {*OWN, Kind.FUND, Kind.EXECUTE}
-        return all(m.kind in alone for m in self.moves)
+        return all(m.kind in alone and not m.second for m in self.moves)
 
     @property
     def conditional(self) -> tuple[Move, ...]:
@@ -146,8 +147,13 @@ class Sequence:
 
     @property
     def debtors(self) -> tuple[str, ...]:
-        """Everybody who is liquidated."""
+        """Everybody who is liquidated, accounts of the attacker's too."""
         return tuple(dict.fromkeys(m.debtor for m in self.moves if m.debtor))
+
+    @property
+    def seconded(self) -> bool:
+        """Whether the attacker acts by a second account as well."""
+        return any(m.second for m in self.moves)
 
     def to_json(self) -> str:
         """Write the sequence as one line of JSON; fields at their default are left out."""

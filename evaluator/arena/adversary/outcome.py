@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from evaluator.arena.adversary.compilation import held_by
-from evaluator.arena.adversary.ground import ATTACKER, Ground
+from evaluator.arena.adversary.ground import ATTACKER, SECOND, Ground
 from evaluator.arena.adversary.moves import GOVERNING
 from evaluator.arena.adversary.moves import Sequence as Moves
 from evaluator.arena.lending import Totals
@@ -70,7 +70,7 @@ class Ledger:
 
     purse: Mapping[str, float]  # the attacker's tokens, whole tokens
     sheets: Mapping[str, Totals]  # balance sheets of the reserves it touches, by token
-    attacker: Account  # its position
+    attacker: tuple[Account, ...]  # positions of its accounts
     debtors: tuple[Account, ...]  # those it liquidates
     frozen: tuple[str, ...]  # reserves without a readable price, symbols
     treasury: Mapping[str, float]  # what the DAO holds, whole tokens, if it is governed
@@ -93,15 +93,16 @@ class Counting:
         named = dict.fromkeys((*sequence.tokens, *pooled, *self.treasury))
         self.tokens = tuple(t for t in named if t in ground.tokens and t != votes)
         self.reserves = tuple(t for t in self.tokens if ground.index(t) is not None)
-        self.debtors = sequence.debtors
+        self.own = (ATTACKER, SECOND) if sequence.seconded else (ATTACKER,)
+        self.debtors = tuple(d for d in sequence.debtors if d not in self.own)
         self.calls: tuple[SimulatedCall, ...] = tuple(self._views())
 
     def _views(self) -> list[SimulatedCall]:
-        out = [held_by(self._ground, t) for t in self.tokens]
+        out = [held_by(self._ground, t, who) for t in self.tokens for who in self.own]
         out += [held_by(self._ground, t, self._executor) for t in self.treasury]
         for token in self.reserves:
             out += self._sheet(token)
-            for who in (ATTACKER, *self.debtors):
+            for who in (*self.own, *self.debtors):
                 out += self._position(token, who)
         return out
 
@@ -128,18 +129,19 @@ class Counting:
         """Read the answers to `calls`; None if a reserve itself does not answer."""
         lending, ground = self._ground.lending, self._ground
         left = iter(results)
-        purse = {t: _word(next(left)) / 10 ** ground.tokens[t].decimals for t in self.tokens}
+        purse = {
+            t: sum(_word(next(left)) for _ in self.own) / 10 ** ground.tokens[t].decimals
+            for t in self.tokens
+        }
         treasury = {t: _word(next(left)) / 10 ** ground.tokens[t].decimals for t in self.treasury}
         sheets: dict[str, Totals] = {}
         frozen = []
-        accounts = [Account(collateral={}, debt={}) for _ in (ATTACKER, *self.debtors)]
+        whose = (*self.own, *self.debtors)
+        accounts = [Account(collateral={}, debt={}) for _ in whose]
         for token in self.reserves:
             asset = self._asset(token)
             *answers, price = [next(left) for _ in self._sheet(token)]
-            owned = [
-                [next(left) for _ in self._position(token, who)]
-                for who in (ATTACKER, *self.debtors)
-            ]
+            owned = [[next(left) for _ in self._position(token, who)] for who in whose]
             if not all(r.succeeded for r in (*answers, *(r for rs in owned for r in rs))):
                 return None
             sheets[token] = lending.read_totals(asset, [r.return_data for r in answers])
@@ -154,8 +156,8 @@ class Counting:
         return Ledger(
             purse=purse,
             sheets=sheets,
-            attacker=accounts[0],
-            debtors=tuple(accounts[1:]),
+            attacker=tuple(accounts[: len(self.own)]),
+            debtors=tuple(accounts[len(self.own) :]),
             frozen=tuple(frozen),
             treasury=treasury,
         )
@@ -165,9 +167,9 @@ def settle(before: Ledger, after: Ledger, fair: Mapping[str, float], capital: fl
     """Compare two ledgers at `fair` prices (USD per whole token, by token)."""
     purse = sum((after.purse[t] - before.purse[t]) * fair[t] for t in after.purse)
     # What is left in the market is worth nothing to an attacker who owes more than it.
-    position = [max(x.attacker.net(fair), 0.0) for x in (before, after)]
+    position = [sum(max(a.net(fair), 0.0) for a in x.attacker) for x in (before, after)]
     equity = [
-        _equity(x.sheets, fair) + min(x.attacker.net(fair), 0.0)
+        _equity(x.sheets, fair) + sum(min(a.net(fair), 0.0) for a in x.attacker)
         + sum(min(d.net(fair), 0.0) for d in x.debtors)
         + sum(v * fair[t] for t, v in x.treasury.items())
         for x in (before, after)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from evaluator.arena.adversary.governing import bought_votes
+from evaluator.arena.adversary.ground import ATTACKER, SECOND
 from evaluator.arena.adversary.knowledge import (
     ALL,
     DEBTS,
@@ -34,6 +35,9 @@ from evaluator.market import health_factors
 from evaluator.market.health import debt_value
 
 _TINY = 1e-3  # of the capital: a reserve with less supply counts as empty
+_TOXIC = 1.0  # factor times one and the bonus, from which a liquidation leaves bad debt
+_GAPS = (3_600, 30 * 86_400)  # seconds until a position at its limit is beyond it
+_ROUNDS = 3  # liquidations of the whole close factor, one after the other
 _LIQUIDATED = 4  # accounts that are tried
 
 
@@ -51,6 +55,7 @@ def seeds(knowledge: Knowledge) -> list[list[Moves]]:
         pumped_collateral,
         bought_votes,
         liquidation,
+        own_liquidation,
         pushed_liquidation,
     )
     return [list(pattern(knowledge)) for pattern in patterns]
@@ -328,6 +333,49 @@ def liquidation(k: Knowledge) -> Iterator[Moves]:
                 *_liquidations(k, chosen),
             ),
         )
+
+
+def own_liquidation(k: Knowledge) -> Iterator[Moves]:
+    """Owe all that is allowed, and have a second account take more than it repays.
+
+    It pays where what may be borrowed and the bonus on top exceed the collateral: each
+    liquidation leaves a worse position, and in the end a debt without any collateral.
+    """
+    for token in collaterals(k):
+        asset = k.ground.index(token)
+        assert asset is not None  # collaterals have reserves
+        p = k.ground.market.reserves[asset].parameters
+        others = [t for t in debts(k, token) if not k.ground.tokens[t].native][:2]
+        if p.ltv * (1.0 + p.liquidation_bonus) < _TOXIC or k.ground.tokens[token].native:
+            continue
+        for debt in others:
+            worth = k.usd(debt, borrowable(k, debt)) / max(p.ltv, 0.01)
+            value = min(k.capital, worth, 0.98 * room_below_cap(k, token))
+            # The gap between what may be borrowed and what is liquidatable fills with interest.
+            for wait in _GAPS if p.liquidation_threshold > p.ltv else _GAPS[:1]:
+                yield Moves(
+                    pattern="liquidate oneself by a second account",
+                    moves=(
+                        fund(token, value), supply(token, held(1.0)),
+                        Move(kind=Kind.BORROW, asset=debt, amount=room(1.0)),
+                        Move(kind=Kind.DONATE, asset=debt, target=SECOND, amount=held(1.0)),
+                        Move(kind=Kind.WAIT, seconds=wait),
+                        *(
+                            Move(
+                                kind=Kind.LIQUIDATE, asset=debt, debtor=ATTACKER, collateral=token,
+                                amount=Amount(basis=Basis.OWED, value=share), second=True,
+                                may_fail=True,
+                            )
+                            # As often as the close factor allows, then what collateral is left.
+                            for share in (*([_part(k)] * _ROUNDS), 0.2, 0.1, 0.05)
+                        ),
+                    ),
+                )  # fmt: skip
+
+
+def _part(k: Knowledge) -> float:
+    """What one liquidation may repay, a hair less for rounding."""
+    return 0.999999 * min(k.ground.market.close_factor, 1.0)
 
 
 def pushed_liquidation(k: Knowledge) -> Iterator[Moves]:

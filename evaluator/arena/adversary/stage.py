@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from evaluator.arena.adversary.compilation import Impossible, encode_moves, transaction
-from evaluator.arena.adversary.ground import ATTACKER, Ground
+from evaluator.arena.adversary.compilation import (
+    Impossible,
+    account_of,
+    encode_moves,
+    transaction,
+)
+from evaluator.arena.adversary.ground import ATTACKER, SECOND, Ground
 from evaluator.arena.adversary.leaves import Leaves, written
 from evaluator.arena.adversary.moves import Amount, Basis, Kind, Move, Sequence
 from evaluator.arena.adversary.outcome import FAILED, Counting, Outcome, settle
@@ -140,6 +145,8 @@ class Stage:
             time=ground.timestamp + BLOCK_TIME, height=ground.height + 1, fair=fair, purse=purse
         )
         script.overrides += self._money({} if loan is not None else purse)
+        if sequence.seconded:
+            script.overrides.append(StateOverride(address=SECOND, code=self._code, balance=0))
         for call in self._accrual:
             script.happen(call, "interest is brought up to date")
         script.first = len(script.calls)
@@ -150,7 +157,8 @@ class Stage:
             if pending:
                 data = encode_moves(ground, pending, fair)
                 words = "; ".join(in_words(ground, m) for m in pending)
-                script.add(transaction(data if loan is None else loan(data)), words)
+                who = account_of(pending[0])
+                script.add(transaction(data if loan is None else loan(data), who), words)
                 pending.clear()
 
         for move in sequence.moves:
@@ -186,6 +194,8 @@ class Stage:
                     script.held_up = True
                     self._set(script, move.asset, followed_price(ground, move.asset, script.blocks))
                 case _:
+                    if pending and pending[-1].second != move.second:
+                        flush()
                     pending.append(move)
         flush()
         if loan is not None and len(script.own) != 1:
@@ -275,6 +285,8 @@ class Stage:
 
 def in_words(ground: Ground, move: Move) -> str:
     """Say a move in words, with the symbols of a ground."""
+    if move.second:
+        return f"by a second account, {in_words(ground, replace(move, second=False))}"
     known = ground.tokens.get(move.asset)
     symbol = move.asset if known is None else known.symbol
     amount = "" if move.amount is None else f"{_quantity(move.amount)} "
@@ -285,11 +297,13 @@ def in_words(ground: Ground, move: Move) -> str:
             on = f" and that at {move.then}" if move.then else ""
             return f"sell {amount}{symbol}{to} at {move.pool}{on}"
         case Kind.DONATE:
-            return f"give {amount}{symbol} to {move.target or 'its reserve'}"
+            target = _OWN_ACCOUNTS.get(move.target, move.target)
+            return f"give {amount}{symbol} to {target or 'its reserve'}"
         case Kind.LIQUIDATE:
             seized = ground.tokens.get(move.collateral)
             of = move.collateral if seized is None else seized.symbol
-            return f"liquidate {move.debtor}: repay {amount}{symbol}, seize {of}"
+            debtor = _OWN_ACCOUNTS.get(move.debtor, move.debtor)
+            return f"liquidate {debtor}: repay {amount}{symbol}, seize {of}"
         case Kind.FOLLOW:
             return f"keepers bring what the market made of {symbol} to its feed"
         case Kind.SHOCK:
@@ -337,6 +351,7 @@ def _quantity(amount: Amount) -> str:
     return f"{amount.value:.4%}".rstrip("0%").rstrip(".") + f"% of {_OF[amount.basis]}"
 
 
+_OWN_ACCOUNTS = {ATTACKER: "the first account", SECOND: "a second account"}
 _OF = {
     Basis.HELD: "the held",
     Basis.CASH: "the reserve's",

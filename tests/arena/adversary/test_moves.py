@@ -112,13 +112,14 @@ def account(collateral, debt):
     return Account(collateral={A: collateral}, debt={B: debt})
 
 
-def ledger(*, purse, cash, claims, debts, attacker, debtors=()):
+def ledger(*, purse, cash, claims, debts, attacker, debtors=(), treasury=0.0, second=None):
     return Ledger(
         purse={A: purse, B: 0.0},
         sheets={B: Totals(cash=cash, claims=claims, debts=debts)},
-        attacker=attacker,
+        attacker=(attacker,) if second is None else (attacker, second),
         debtors=debtors,
         frozen=(),
+        treasury={A: treasury},
     )
 
 
@@ -150,6 +151,25 @@ def test_what_is_taken_without_a_debt_is_a_loss_too():
     before = ledger(purse=0.0, cash=500.0, claims=500.0, debts=0.0, attacker=nobody)
     robbed = ledger(purse=0.0, cash=400.0, claims=500.0, debts=0.0, attacker=nobody)
     assert settle(before, robbed, fair, 0.0).protocol == pytest.approx(100.0)
+    rich = ledger(purse=0.0, cash=500.0, claims=500.0, debts=0.0, attacker=nobody, treasury=70.0)
+    paid = ledger(purse=70.0, cash=500.0, claims=500.0, debts=0.0, attacker=nobody)
+    outcome = settle(rich, paid, fair, 0.0)
+    assert (outcome.protocol, outcome.profit) == (pytest.approx(70.0), pytest.approx(70.0))
+
+
+def test_what_one_account_owes_is_not_paid_by_the_other():
+    fair = {A: 1.0, B: 1.0}
+    nobody = account(0.0, 0.0)
+    before = ledger(
+        purse=100.0, cash=500.0, claims=500.0, debts=0.0, attacker=nobody, second=nobody
+    )
+    after = ledger(
+        purse=0.0, cash=480.0, claims=600.0, debts=80.0,
+        attacker=account(0.0, 80.0), second=account(100.0, 0.0),
+    )  # fmt: skip
+    outcome = settle(before, after, fair, 100.0)
+    assert outcome.protocol == pytest.approx(120.0)
+    assert outcome.profit == pytest.approx(0.0)
 
 
 def test_a_liquidated_user_loses_the_bonus_and_no_more():
