@@ -38,6 +38,24 @@ Out = Annotated[Path, typer.Option("--out", help="Folder the report is written t
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 
 
+Scenario = Annotated[
+    str | None, typer.Option("--scenario", help="Scenario laid over the price process.")
+]
+Process = Annotated[
+    str,
+    typer.Option(
+        "--process", help="Price process: gbm, merton, heston, t_copula, best, or a plugin's."
+    ),
+]
+Prices = Annotated[
+    Path | None,
+    typer.Option(
+        "--prices",
+        help="CSV or Parquet file of prices to fit the process to, instead of feed rounds.",
+    ),
+]
+
+
 def endpoints(given: list[str] | None) -> tuple[str, ...]:
     """Return the RPC URLs given, or those of SEATRIAL_RPC."""
     urls = tuple(given or os.environ.get("SEATRIAL_RPC", "").split())
@@ -123,9 +141,7 @@ def evaluate(
         Path | None,
         typer.Option("--policy", help="Policy file (TOML); see templates/policy.toml."),
     ] = None,
-    scenario: Annotated[
-        str | None, typer.Option("--scenario", help="Scenario laid over the price process.")
-    ] = None,
+    scenario: Scenario = None,
     scheduler: Annotated[
         str | None,
         typer.Option(
@@ -153,25 +169,14 @@ def evaluate(
             "unless given.",
         ),
     ] = None,
-    process: Annotated[
-        str,
-        typer.Option(
-            "--process", help="Price process: gbm, merton, heston, t_copula, best, or a plugin's."
-        ),
-    ] = "jump_diffusion",
-    prices: Annotated[
-        Path | None,
-        typer.Option(
-            "--prices",
-            help="CSV or Parquet file of prices to fit the process to, instead of feed rounds.",
-        ),
-    ] = None,
+    process: Process = "jump_diffusion",
+    prices: Prices = None,
     full: Annotated[
         bool,
         typer.Option(
             "--full",
-            help="Greeks, what drives the result and the most plausible large loss as well; "
-            "takes a minute or more.",
+            help="Greeks, what drives the result, the most plausible large loss and the chances "
+            "of rare ones as well; takes a minute or more.",
         ),
     ] = False,
     out: Out = Path("seatrial-report"),
@@ -195,7 +200,7 @@ def evaluate(
         from evaluator.verdict.policy import Policy
 
         Policy.load(policy)  # a bad policy is told before anything slow is begun
-    _check_prices(process, prices)
+    check_law(process, prices, scenario)
     request = EvaluationRequest(
         governor=address(governor),
         proposal_id=_proposal_id(proposal),
@@ -220,11 +225,15 @@ def evaluate(
     return exit_code(report)
 
 
-def _check_prices(process: str, prices: Path | None) -> None:
-    """Tell about a bad process or file of prices before anything slow is begun."""
+def check_law(process: str, prices: Path | None, scenario: str | None) -> None:
+    """Tell about a bad process, scenario or file of prices before anything slow is begun."""
     from evaluator.stress.price_process import process_by_name
 
     process_by_name(process)
+    if scenario is not None:
+        from evaluator.stress.scenarios.library import find_scenario
+
+        find_scenario(scenario)
     if prices is not None:
         from evaluator.stress.calibration.prices import read_prices
 

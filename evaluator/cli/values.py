@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +13,16 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from evaluator.cli.evaluation import Quiet, Rpc, block_of, endpoints
+from evaluator.cli.evaluation import (
+    Prices,
+    Process,
+    Quiet,
+    Rpc,
+    Scenario,
+    block_of,
+    check_law,
+    endpoints,
+)
 from evaluator.cli.progress import TerminalProgress
 from evaluator.errors import ConfigurationError
 from evaluator.evaluation.request import EvaluationRequest
@@ -21,6 +32,7 @@ if TYPE_CHECKING:
 
 _MOST_POINTS = 400
 _PATHS = 2_000
+_RARE_PATHS = 10_000
 
 MarketOption = Annotated[
     list[str] | None,
@@ -50,6 +62,9 @@ def recommend(
     block: Block = "latest",
     paths: Paths = _PATHS,
     seed: Seed = 0,
+    process: Process = "jump_diffusion",
+    prices: Prices = None,
+    scenario: Scenario = None,
     quiet: Quiet = False,
 ) -> int:
     """Find the value of a parameter that keeps a promise with 95% confidence.
@@ -57,7 +72,8 @@ def recommend(
     With a value to move towards: the furthest one on the way that keeps it. Without:
     today's value if that keeps it, otherwise the nearest that does.
     """
-    bench = _bench(market, rpc, block, paths, seed, quiet, [p.partition("=")[0] for p in parameter])
+    request = _request(rpc, block, paths, seed, process, prices, scenario)
+    bench = _bench(request, market, quiet, [p.partition("=")[0] for p in parameter])
     with TerminalProgress(Console(stderr=True), quiet=quiet) as progress:
         progress.stage("recommend", f"{paths:,} paths for each value tried")
         found = bench.recommend(parameter, keep, progress=progress.advance)
@@ -83,6 +99,9 @@ def sweep(
     block: Block = "latest",
     paths: Paths = _PATHS,
     seed: Seed = 0,
+    process: Process = "jump_diffusion",
+    prices: Prices = None,
+    scenario: Scenario = None,
     to: Annotated[Path | None, typer.Option("--to", help="Also write a CSV file.")] = None,
     quiet: Quiet = False,
 ) -> int:
@@ -95,7 +114,8 @@ def sweep(
         raise ConfigurationError(
             f"{count:,} combinations were asked for; at most {_MOST_POINTS} are run at once"
         )
-    bench = _bench(market, rpc, block, paths, seed, quiet, [path for path, _ in axes])
+    request = _request(rpc, block, paths, seed, process, prices, scenario)
+    bench = _bench(request, market, quiet, [path for path, _ in axes])
     with TerminalProgress(Console(stderr=True), quiet=quiet) as progress:
         progress.stage("sweep", f"{count} combinations, {paths:,} paths each")
         rows = bench.sweep(axes, metric)
@@ -114,6 +134,52 @@ def sweep(
     return 0
 
 
+def rare(
+    loss: Annotated[
+        list[float],
+        typer.Option("--loss", min=0.0, help="New bad debt, USD, that is exceeded; or several."),
+    ],
+    market: MarketOption = None,
+    rpc: Rpc = None,
+    block: Block = "latest",
+    paths: Paths = _RARE_PATHS,
+    seed: Seed = 0,
+    process: Process = "jump_diffusion",
+    prices: Prices = None,
+    json_: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    quiet: Quiet = False,
+) -> int:
+    """Show the chance of losses too rare to be counted, of a market as it stands.
+
+    By importance sampling, which reaches chances of one in a million; the process must be
+    a jump-diffusion (jump_diffusion, merton, gbm).
+    """
+    request = _request(rpc, block, paths, seed, process, prices, None)
+    bench = _bench(request, market, quiet, [])
+    with TerminalProgress(Console(stderr=True), quiet=quiet) as progress:
+        progress.stage("rare losses", f"{paths:,} weighted paths for each")
+        found = bench.rare(loss, progress=progress.advance)
+    if json_:
+        from evaluator.evaluation.studies import rare_row
+
+        rows = [rare_row("today", one).model_dump(mode="json") for one in found]
+        typer.echo(json.dumps(rows, indent=2))
+        return 0
+    table = Table("loss above, USD", "chance", "lower", "upper", "relative error", "plain paths")
+    for one in found:
+        p = one.probability
+        table.add_row(
+            f"{one.level:,.0f}",
+            *(f"{x:.3g}" for x in (p.value, p.lower, p.upper)),
+            f"{one.relative_error:.1%}" if math.isfinite(one.relative_error) else "no event",
+            f"{one.effective_paths:,.0f}",
+        )
+    console = Console()
+    console.print(table)
+    console.print(Text(bench.rare_sentence(found)))
+    return 0
+
+
 def _axis(text: str) -> tuple[str, list[float]]:
     path, equals, span = text.partition("=")
     try:
@@ -129,17 +195,31 @@ def _axis(text: str) -> tuple[str, list[float]]:
     return path.strip(), [a + (b - a) * k / (n - 1) for k in range(n)]
 
 
-def _bench(
-    market: list[str] | None,
+def _request(
     rpc: list[str] | None,
     block: str,
     paths: int,
     seed: int,
-    quiet: bool,
-    names: list[str],
+    process: str,
+    prices: Path | None,
+    scenario: str | None,
+) -> EvaluationRequest:
+    check_law(process, prices, scenario)
+    return EvaluationRequest(
+        urls=endpoints(rpc),
+        block=block_of(block),
+        paths=paths,
+        seed=seed,
+        process=process,
+        prices=prices,
+        scenario=scenario,
+    )
+
+
+def _bench(
+    request: EvaluationRequest, market: list[str] | None, quiet: bool, names: list[str]
 ) -> ValueBench:
     from evaluator.evaluation.values import open_bench
 
-    request = EvaluationRequest(urls=endpoints(rpc), block=block_of(block), paths=paths, seed=seed)
     with TerminalProgress(Console(stderr=True), quiet=quiet) as progress:
         return open_bench(request, list(itertools.chain(market or ())), names, progress)

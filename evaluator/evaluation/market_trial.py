@@ -144,6 +144,7 @@ def try_market(
                 "greeks": None if deeper is None else deeper.greeks,
                 "sensitivity": None if deeper is None else deeper.sensitivity,
                 "plausible_loss": None if deeper is None else deeper.plausible_loss,
+                "rare": None if deeper is None else deeper.rare,
             }
         ),
         evidence=replace(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Protocol
 
 from evaluator.evaluation.measurement import Reading
@@ -133,11 +135,18 @@ def stress(
 
 def histories_of(reading: Reading, request: EvaluationRequest) -> tuple[PriceHistory, ...]:
     """Return the prices a process is fitted to: the file's where it has an asset, else rounds."""
-    if request.prices is None:
-        return tuple(reading.histories)
-    given = read_prices(request.prices)
+    return preferred_histories(reading.histories, request.prices)
+
+
+def preferred_histories(
+    rounds: Sequence[PriceHistory], prices: Path | None
+) -> tuple[PriceHistory, ...]:
+    """Return a file's prices where it has an asset, else feed rounds."""
+    if prices is None:
+        return tuple(rounds)
+    given = read_prices(prices)
     told = {h.symbol for h in given}
-    return (*given, *(h for h in reading.histories if h.symbol not in told))
+    return (*given, *(h for h in rounds if h.symbol not in told))
 
 
 def scenario_row(scenario: Scenario, pair: OutcomePair, battery: Battery) -> ScenarioRow:

@@ -22,6 +22,7 @@ from evaluator.report.odds import (
     FirstPassageRow,
     GreekRow,
     OddsRow,
+    RareRow,
     Sensitivity,
     SensitivityRow,
 )
@@ -31,6 +32,9 @@ from evaluator.stress.greeks import Greek, greeks
 from evaluator.stress.lever import find_lever
 from evaluator.stress.metrics import asset_differences, asset_metrics
 from evaluator.stress.outcome import Outcome
+from evaluator.stress.processes.jump_diffusion import JumpDiffusion
+from evaluator.stress.rare import METHOD as RARE_METHOD
+from evaluator.stress.rare import RareEstimate, rare_probability
 from evaluator.stress.reverse import ReverseStress, reverse_stress
 from evaluator.stress.sensitivity import sensitivity
 from evaluator.verdict import figures
@@ -43,6 +47,8 @@ _SENSITIVITY_SAMPLES = 16
 _SENSITIVITY_PATHS = 256
 _GENERATIONS = 10
 _LOSS_SHARE = 0.01  # of the market's debt, the loss whose most plausible way is looked for
+_RARE_SHARES = (0.01, 0.1)  # of the market's debt, losses whose chances are looked for
+_RARE_PATHS, _RARE_SEARCH = 4_000, 1_000  # weighted ones for each, and of a round before
 _HOURS = 24.0
 _LEAST_MOVE = 0.005  # moves of a scenario that are worth a word
 
@@ -141,6 +147,7 @@ class Studies:
     greeks: tuple[GreekRow, ...]  # of expected bad debt
     sensitivity: Sensitivity  # of expected bad debt after execution
     plausible_loss: str  # in words
+    rare: tuple[RareRow, ...] | None  # None: the process cannot be tilted
 
 
 def studies(
@@ -162,6 +169,7 @@ def studies(
         greeks=_greeks(reading.before, reading.after, reading, stressed, seed, progress, cancelled),
         sensitivity=_sensitivity(reading.after, stressed, name, seed, progress, cancelled),
         plausible_loss=_plausible(reading.before, reading.after, stressed, name, seed, progress),
+        rare=_rare(reading.before, reading.after, stressed, name, seed, progress, cancelled),
     )
 
 
@@ -303,6 +311,54 @@ def _plausible(
     return " ".join(
         _told(when, one, battery.horizon)
         for when, one in zip(("Today", "After"), found, strict=True)
+    )
+
+
+def _rare(
+    before: Market,
+    after: Market,
+    stressed: Stressed,
+    name: str,
+    seed: int,
+    progress: Progress,
+    cancelled: Flag | None,
+) -> tuple[RareRow, ...] | None:
+    """Return the chances of large losses; None where the process cannot be tilted."""
+    if not isinstance(stressed.process, JumpDiffusion):
+        return None
+    debt = book_debt(before)
+    losses = sorted({_round_loss(max(share * debt, 1.0)) for share in _RARE_SHARES})
+    asked = [(loss, state, m) for loss in losses for state, m in ((TODAY, before), (STATIC, after))]
+    progress.stage("rare losses", f"{', '.join(map(figures.money, losses))} USD on {name}")
+    rows = []
+    for k, (loss, state, market) in enumerate(asked):
+        progress.advance(k, len(asked))
+        found = rare_probability(
+            market,
+            process=stressed.process,
+            battery=stressed.battery,
+            seed=seed,
+            level=loss,
+            paths=_RARE_PATHS,
+            search=_RARE_SEARCH,
+            today=before,
+            cancelled=cancelled,
+        )
+        rows.append(rare_row(state, found))
+    return tuple(rows)
+
+
+def rare_row(state: str, found: RareEstimate) -> RareRow:
+    """Return a rare probability as the report keeps it."""
+    return RareRow(
+        state=state,
+        loss=found.level,
+        chance=estimate_row(found.probability),
+        expected=estimate_row(found.expected_loss),
+        relative_error=found.relative_error if np.isfinite(found.relative_error) else None,
+        effective=found.effective_paths,
+        drawn=found.paths,
+        method=RARE_METHOD,
     )
 
 

@@ -12,13 +12,16 @@ from evaluator.evaluation.drafting import read_markets
 from evaluator.evaluation.measurement import price_histories, venues_of
 from evaluator.evaluation.request import EvaluationRequest, Progress
 from evaluator.evaluation.state import open_state
+from evaluator.evaluation.stressing import preferred_histories
 from evaluator.market import Market, Parameter, Unit
 from evaluator.protocols.depth import measure_liquidity
 from evaluator.protocols.setting import parse_value
 from evaluator.stress.battery import Battery
 from evaluator.stress.estimate import Estimate
-from evaluator.stress.price_process import PriceProcess, default_process
+from evaluator.stress.price_process import PriceProcess, process_by_name
+from evaluator.stress.rare import METHOD, RareEstimate, rare_probability
 from evaluator.stress.recommendation import Promise, SweepPoint, recommend, sweep
+from evaluator.stress.scenarios.library import find_scenario
 from evaluator.stress.universe import Universe
 from evaluator.verdict import figures
 
@@ -42,7 +45,7 @@ class ValueBench:
 
     market: Market  # as it stands, with measured depth
     parameters: tuple[Parameter, ...]  # of the market
-    process: PriceProcess  # calibrated on its feeds
+    process: PriceProcess  # as asked for, with the scenario's shocks if any
     battery: Battery  # number of paths
     seed: int  # of the paths
 
@@ -142,6 +145,32 @@ class ValueBench:
             )
         return tuple(rows)
 
+    def rare(
+        self,
+        losses: Sequence[float],
+        *,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> tuple[RareEstimate, ...]:
+        """Return the chance of new bad debt above each of `losses`, USD.
+
+        Raises ConfigurationError for a process that cannot be tilted.
+        """
+        found = []
+        for k, loss in enumerate(losses):
+            if progress is not None:
+                progress(k, len(losses))
+            found.append(
+                rare_probability(
+                    self.market,
+                    process=self.process,
+                    battery=self.battery,
+                    seed=self.seed,
+                    level=loss,
+                    paths=self.battery.paths,
+                )
+            )
+        return tuple(found)
+
     def _target(self, text: str) -> tuple[Parameter, float | None]:
         path, equals, value = text.partition("=")
         parameter = next((p for p in self.parameters if p.path == path.strip()), None)
@@ -153,11 +182,25 @@ class ValueBench:
             return parameter, None
         return parameter, float(parse_value(parameter, value))
 
+    def rare_sentence(self, found: Sequence[RareEstimate]) -> str:
+        """Say how chances of rare losses were found."""
+        return (
+            f"Chances of new bad debt above each loss within "
+            f"{figures.duration(self.battery.horizon)}, {figures.share(self.battery.level)} "
+            f"intervals, by {METHOD}: {self.battery.paths:,} weighted paths of {self._law()} for "
+            f"each, {sum(one.paths for one in found):,} drawn in all, seed {self.seed}. The last "
+            "column is how many plain paths would tell as much."
+        )
+
+    def _law(self) -> str:
+        scenario = self.battery.scenario
+        return self.battery.process + ("" if scenario is None else f" under {scenario}")
+
     def _sentence(self, keep: str, kept: bool) -> str:
         sample = (
             f"({figures.share(self.battery.level)} confidence, over "
-            f"{figures.duration(self.battery.horizon)}, {self.battery.paths:,} paths, seed "
-            f"{self.seed}, same borrowers and borrowers who use the room)"
+            f"{figures.duration(self.battery.horizon)}, {self.battery.paths:,} paths of "
+            f"{self._law()}, seed {self.seed}, same borrowers and borrowers who use the room)"
         )
         if kept:
             return f"These values keep the promise {keep} {sample}."
@@ -174,11 +217,17 @@ def open_bench(
 ) -> ValueBench:
     """Read the market that the parameters at `paths` belong to and calibrate its prices.
 
-    Raises ConfigurationError for a path no market has, and the ChainError tree.
+    Without paths it is the only market there is. Raises ConfigurationError for a path no
+    market has and when several could be meant, and the ChainError tree.
     """
     with open_state(request, progress) as state:
         markets = read_markets(state, roots, progress)
         wanted = {p.strip() for p in paths}
+        if not wanted and len(markets) > 1:
+            raise ConfigurationError(
+                "several markets could be meant: give --market with the address of one of "
+                + ", ".join(f"{m.market.address} ({m.market.protocol})" for m in markets)
+            )
         one = next((m for m in markets if wanted <= {p.path for p in m.parameters}), None)
         if one is None:
             raise ConfigurationError(
@@ -192,8 +241,16 @@ def open_bench(
             market = measure_liquidity(state.sandbox, market, venues)
         progress.stage("prices", "feed rounds")
         histories = price_histories(state.sandbox, market, progress)
-    battery = Battery(paths=request.paths)
-    process = default_process(Universe.of(market, market).assets, histories, step=battery.step)
+    battery = Battery(paths=request.paths, process=request.process)
+    assets = Universe.of(market, market).assets
+    process = process_by_name(request.process)(
+        assets, preferred_histories(histories, request.prices), step=battery.step
+    )
+    if request.scenario is not None:
+        scenario = find_scenario(request.scenario)
+        process = scenario.apply(process, assets)
+        battery = scenario.apply_battery(battery)
+        market = scenario.apply_market(market)
     return ValueBench(
         market=market,
         parameters=one.parameters,

@@ -283,6 +283,7 @@ def market_sections(market: MarketSection, prefix: str, of: str) -> Iterator[Sec
         *odds_sections.scenarios(market),
         *_charts(market, prefix),
         *_plausible(market),
+        *odds_sections.rare(market),
         *_safe_values(market),
         *odds_sections.greeks(market),
         *_toxic(market),

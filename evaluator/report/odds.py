@@ -202,6 +202,19 @@ class GreekRow(Part):
     after: EstimateRow  # same borrowers
 
 
+class RareRow(Part):
+    """The chance of a loss too rare to be counted on plain paths."""
+
+    state: Text  # "today" or "after, same borrowers"
+    loss: float  # USD of new bad debt that is exceeded
+    chance: EstimateRow  # of that within the horizon
+    expected: EstimateRow  # USD of new bad debt, any size, from the same weighted paths
+    relative_error: float | None  # standard error of the chance over the chance; None: no event
+    effective: float  # plain paths that would give the same standard error
+    drawn: int  # paths drawn in all, search included
+    method: Text  # "importance sampling (cross-entropy)"
+
+
 class ConformanceRow(Part):
     """One quantity of the model against the contracts."""
 
@@ -259,3 +272,4 @@ class MarketSection(Part):
     conformance: ConformanceSection | None = None
     calibration: tuple[CalibrationRow, ...] | None = None
     plausible_loss: Text | None = None  # the most plausible way to a large loss, in words
+    rare: tuple[RareRow, ...] | None = None  # losses too rare to be counted

@@ -190,3 +190,39 @@ def greeks(market: MarketSection) -> Iterator[Section]:
             Words(text=_sample_of(market.greeks[0].today, "Same borrowers. ")),
         ),
     )
+
+
+def rare(market: MarketSection) -> Iterator[Section]:
+    """Yield the chances of losses too rare to be counted."""
+    if not market.rare:
+        return
+    first = market.rare[0]
+    yield Section(
+        slug="rare",
+        title="Losses too rare to be counted",
+        summary=figures.counted(len(market.rare), "chance"),
+        blocks=(
+            Table(
+                columns=("loss above, USD", "state", "chance", "relative error", "as plain paths"),
+                rows=tuple(
+                    (
+                        figures.money(r.loss),
+                        r.state,
+                        "none seen"
+                        if r.relative_error is None
+                        else f"{r.chance.value:.2g} ({r.chance.lower:.2g} to {r.chance.upper:.2g})",
+                        "" if r.relative_error is None else figures.share(r.relative_error, 2),
+                        f"{r.effective:,.0f}",
+                    )
+                    for r in market.rare
+                ),
+            ),
+            Words(
+                text=f"By {first.method}: {first.chance.samples:,} paths of tilted laws for each "
+                f"row, weighted back to the calibrated one, after a search; "
+                f"{first.drawn:,} drawn in all for the first. Chances within "
+                f"{figures.duration(first.chance.horizon)}, {figures.share(first.chance.level)} "
+                "intervals. The last column is how many plain paths would tell as much."
+            ),
+        ),
+    )

@@ -283,6 +283,7 @@ _OF_MARKET = {
     "safe_values": "values that keep today's odds",
     "greeks": "Greeks",
     "plausible_loss": "the most plausible way to a large loss",
+    "rare": "losses too rare to be counted",
     "toxic": "room before liquidations do harm",
     "holding": "what it costs to hold a price",
     "conformance": "the model against the real contracts",

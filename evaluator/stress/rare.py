@@ -28,6 +28,8 @@ from evaluator.stress.threads import Flag
 from evaluator.stress.tilt import Tilt, TiltedLaw, TiltedPaths
 from evaluator.stress.universe import Universe
 
+METHOD = "importance sampling (cross-entropy)"
+
 # Share of a round's paths that decide where to lean next, and how far the tilt moves there.
 _ELITE = 0.1
 _SMOOTHING = 0.8

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from evaluator.evaluation import studies as module
 from evaluator.evaluation.request import Silence
 from evaluator.evaluation.studies import studies
 from evaluator.report.sections import not_computed, sections
@@ -50,11 +51,15 @@ def test_what_was_not_asked_for_is_said_to_be_missing(aave):
 
 
 @pytest.mark.slow
-def test_a_full_evaluation_shows_greeks_sensitivity_and_the_most_plausible_loss(aave):
+def test_a_full_evaluation_shows_greeks_sensitivity_and_rare_and_plausible_losses(
+    aave, monkeypatch
+):
+    monkeypatch.setattr(module, "_RARE_PATHS", 200)
+    monkeypatch.setattr(module, "_RARE_SEARCH", 200)
     trial, told = aave.trials[0], Stages()
     few = replace(trial.stressed, battery=replace(trial.stressed.battery, paths=64))
     found = studies(trial.reading, few, name="Aave V3", seed=0, progress=told)
-    assert told.names == ["Greeks", "sensitivity", "plausible loss"]
+    assert told.names == ["Greeks", "sensitivity", "plausible loss", "rare losses"]
     assert {g.name for g in found.greeks} == {"delta", "gamma", "vega", "theta", "parameter"}
     assert all(g.today.samples == 64 and g.after.horizon == 7 * 86400.0 for g in found.greeks)
     changed = {g.what for g in found.greeks if g.name == "parameter"}
@@ -63,8 +68,14 @@ def test_a_full_evaluation_shows_greeks_sensitivity_and_the_most_plausible_loss(
     assert volatility.high > volatility.low
     assert found.plausible_loss.startswith("Today: ")
     assert "standard deviations" in found.plausible_loss
+    for small, large in zip(found.rare[:2], found.rare[2:], strict=True):
+        assert small.state == large.state
+        assert 0.0 <= large.chance.value <= small.chance.value < 1.0
+        assert small.chance.horizon == 7 * 86400.0
+        assert small.drawn > small.chance.samples
     market = aave.report.markets[0].model_copy(
         update={
+            "rare": found.rare,
             "greeks": found.greeks,
             "sensitivity": found.sensitivity,
             "plausible_loss": found.plausible_loss,
@@ -72,7 +83,7 @@ def test_a_full_evaluation_shows_greeks_sensitivity_and_the_most_plausible_loss(
     )
     report = aave.report.model_copy(update={"markets": (market,)})
     slugs = {s.slug for s in sections(report)}
-    assert {"greeks", "sensitivity", "plausible_loss", "assets", "first_passage"} <= slugs
+    assert {"greeks", "sensitivity", "plausible_loss", "rare", "assets", "first_passage"} <= slugs
 
 
 def test_a_lower_threshold_leaves_more_room_before_liquidations_do_harm(aave):

@@ -50,6 +50,7 @@ from evaluator.report.odds import (
     LiquidationMap,
     MarketSection,
     OddsRow,
+    RareRow,
     SafeValueRow,
     ScenarioRow,
     Sensitivity,
@@ -551,6 +552,18 @@ def caution():
                     ),
                 ),
                 plausible_loss="WETH falls 38% over nine hours while gas rises sixfold",
+                rare=(
+                    RareRow(
+                        state="today",
+                        loss=6e6,
+                        chance=estimate(2.1e-6, 3e-7),
+                        expected=estimate(31, 4, unit="USD"),
+                        relative_error=0.073,
+                        effective=8.9e7,
+                        drawn=16_000,
+                        method="importance sampling (cross-entropy)",
+                    ),
+                ),
             ),
         ),
         adversary=AdversarySection(
