@@ -37,8 +37,13 @@ def visible(text: str) -> str:
 
 
 def limited(text: str, length: int) -> str:
-    """Cut to `length` characters, the last one an ellipsis if anything was cut."""
-    return text if len(text) <= length else text[: max(0, length - 1)] + ELLIPSIS
+    """Cut to at most `length` characters, between words if there are, and end in an ellipsis."""
+    if len(text) <= length:
+        return text
+    kept = text[: max(0, length - 1)]
+    words = kept.rpartition(" ")[0].rstrip(" ,;:(")
+    # One long word, as an address or a link is, is cut rather than lost.
+    return (words if len(words) >= 0.75 * len(kept) else kept) + ELLIPSIS
 
 
 def _few_marks(text: str) -> str:
