@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from eth_utils.address import is_address
 from rich.console import Console
 from rich.prompt import Prompt
 from rich.table import Table
@@ -68,7 +69,7 @@ def draft(
     """
     from evaluator.evaluation import open_state
     from evaluator.evaluation.drafting import draft as write_draft
-    from evaluator.evaluation.drafting import outline_markets
+    from evaluator.evaluation.drafting import outline_markets, sets_nothing
 
     request = EvaluationRequest(
         governor=address(governor), urls=endpoints(rpc), block=block_of(block)
@@ -78,11 +79,21 @@ def draft(
         raise ConfigurationError(
             "nothing to set: give --set PARAMETER=VALUE, or --list to see the parameters"
         )
+    # What can be told to be wrong without a chain is told before one is started.
+    roots = market or []
+    for root in roots:
+        if not is_address(root):
+            raise ConfigurationError(
+                f"--market {root[:60]!r} is not an address; it takes 0x and 40 hex digits"
+            )
+    for text in assignments or ():
+        if "=" not in text:
+            raise sets_nothing(text)
     with (
         TerminalProgress(Console(stderr=True), quiet=quiet) as progress,
         open_state(request, progress) as state,
     ):
-        markets = outline_markets(state, market or (), progress)
+        markets = outline_markets(state, roots, progress)
         if parameters:
             console.print(parameter_table(markets))
             return 0

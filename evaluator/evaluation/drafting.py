@@ -128,6 +128,14 @@ def _markets(
     return tuple(found)
 
 
+def sets_nothing(text: str) -> ConfigurationError:
+    """Say that a text is no assignment."""
+    return ConfigurationError(
+        f"{text!r} sets nothing; write PARAMETER=VALUE, such as "
+        "aave_v3.WETH.liquidation_threshold=0.80"
+    )
+
+
 def parse_settings(
     markets: Sequence[DraftMarket], assignments: Sequence[str]
 ) -> dict[int, list[Setting]]:
@@ -141,12 +149,9 @@ def parse_settings(
         path, equals, value = text.partition("=")
         path = path.strip()
         if not equals:
-            raise ConfigurationError(
-                f"{text!r} sets nothing; write PARAMETER=VALUE, such as "
-                "aave_v3.WETH.liquidation_threshold=0.80"
-            )
+            raise sets_nothing(text)
         if path not in known:
-            near = difflib.get_close_matches(path, known, n=3, cutoff=0.5)
+            near = difflib.get_close_matches(path, known, n=3, cutoff=0.75)
             hint = (
                 f"; did you mean {' or '.join(near)}?"
                 if near
@@ -160,6 +165,8 @@ def parse_settings(
             raise ConfigurationError(
                 f"{path} is {figures.setting(parameter.value, parameter.unit)} already"
             )
+        if any(s.parameter is parameter for some in chosen.values() for s in some):
+            raise ConfigurationError(f"{path} is set twice; give it one value")
         chosen.setdefault(i, []).append(setting)
     if not chosen:
         raise ConfigurationError("a draft needs at least one PARAMETER=VALUE")

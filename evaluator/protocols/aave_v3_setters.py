@@ -17,7 +17,7 @@ from evaluator.errors import ConfigurationError, IncompleteState
 from evaluator.market import EMode, Market, Reserve
 from evaluator.protocols.fixed_point import BASIS_POINTS, RAY
 from evaluator.protocols.interfaces import AAVE
-from evaluator.protocols.rate_models import is_build_of, new_model
+from evaluator.protocols.rate_models import is_build_of, new_model, one_curve
 from evaluator.protocols.reading import NULL_ADDRESS, Query, read_all, read_one
 from evaluator.protocols.setting import Setting, SettingCall, basis_points, endless, refuse
 
@@ -170,6 +170,7 @@ def setting_calls(
     sandbox: Sandbox, market: Market, settings: Sequence[Setting]
 ) -> tuple[SettingCall, ...]:
     """See ParameterSetter.setting_calls; collateral settings come first."""
+    one_curve(settings, "rate_strategy")
     at = _places(sandbox, market)
     first: list[SettingCall] = []
     calls: list[SettingCall] = []

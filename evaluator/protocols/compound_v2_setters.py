@@ -17,7 +17,7 @@ from evaluator.market import Market, Reserve
 from evaluator.protocols.compound_v2_parameters import ACTIONS
 from evaluator.protocols.fixed_point import UINT256_MAX, WAD, base_units
 from evaluator.protocols.interfaces import COMPOUND
-from evaluator.protocols.rate_models import is_build_of, new_model
+from evaluator.protocols.rate_models import is_build_of, new_model, one_curve
 from evaluator.protocols.reading import NULL_ADDRESS, Query, read_all, read_one
 from evaluator.protocols.setting import Setting, SettingCall, endless, refuse
 
@@ -103,6 +103,7 @@ def setting_calls(
     sandbox: Sandbox, market: Market, settings: Sequence[Setting]
 ) -> tuple[SettingCall, ...]:
     """See ParameterSetter.setting_calls."""
+    one_curve(settings, "rate_model")
     calls: list[SettingCall] = []
     curves = [s for s in settings if s.parameter.name in _CURVE]
     for asset in dict.fromkeys(s.parameter.asset for s in curves):

@@ -25,6 +25,20 @@ class NewModel:
     creation: tuple[SettingCall, ...]  # the call that creates it; () if it is there already
 
 
+def one_curve(settings: Sequence[Setting], pointer: str) -> None:
+    """Refuse a curve and the address of a contract with another, for one asset.
+
+    `pointer` is the parameter with the address.
+    """
+    pointed = {s.parameter.asset for s in settings if s.parameter.name == pointer}
+    for setting in settings:
+        if setting.parameter.asset in pointed and setting.parameter.name.startswith("rate_curve."):
+            raise ConfigurationError(
+                f"{setting.parameter.path} and the {pointer} of {setting.parameter.asset} are both "
+                "set, and a contract that is put in place has a curve of its own: set one of them"
+            )
+
+
 def is_build_of(code: bytes, artifact: Artifact) -> bool:
     """Tell whether deployed code is the artifact's, immutables and metadata aside."""
     pattern = _without_metadata(bytes.fromhex(artifact.runtime))

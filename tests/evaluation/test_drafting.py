@@ -157,6 +157,25 @@ def test_a_curve_of_a_strategy_of_another_build_asks_for_an_address(state, marke
     state.sandbox.revert(place)
 
 
+@pytest.mark.parametrize(
+    ("texts", "said"),
+    [
+        (["aave_v3.WETH.ltv=0.7", "aave_v3.WETH.ltv=0.75"], "set twice"),
+        (
+            ["aave_v3.WETH.rate_curve.base=1%", "aave_v3.WETH.rate_strategy=0x" + "11" * 20],
+            "the rate_strategy of WETH are both set",
+        ),
+        (
+            ["aave_v3.WETH.ltv=0.7", "compound_v2.close_factor=0.4"],
+            "have governors of their own",
+        ),
+    ],
+)
+def test_settings_that_do_not_go_together_are_refused(state, markets, texts, said):
+    with pytest.raises(ConfigurationError, match=said):
+        draft(state, markets, texts)
+
+
 def test_later_cores_take_a_curve_in_basis_points():
     # abi.encode of IDefaultInterestRateStrategyV2.InterestRateData.
     points = {"optimal": 9000, "base": 25, "slope1": 380, "slope2": 8000}
