@@ -44,7 +44,14 @@ class DemonstrationFailed(SeatrialError):
 
 
 def demo_settings(
-    chain: EmbeddedChain, *, forum: str, discord: DiscordService, token: str, key: str, folder: Path
+    chain: EmbeddedChain,
+    *,
+    forum: str,
+    discord: DiscordService,
+    token: str,
+    key: str,
+    folder: Path,
+    entry_point: str,
 ) -> Settings:
     """Return the settings of a bot that knows nothing but the local servers."""
     return Settings.model_validate(
@@ -65,7 +72,12 @@ def demo_settings(
                     "name": "Demo DAO",
                 }
             ],
-            "evaluation": {"paths": 2_000, "at_once": 1, "lease": 30.0},
+            "evaluation": {
+                "paths": 2_000,
+                "at_once": 1,
+                "lease": 30.0,
+                "entry_point": entry_point,
+            },
             "discourse": {
                 "url": forum,
                 "username": "seatrial",
@@ -90,9 +102,12 @@ def demo_settings(
 class Demonstration:
     """One run of the bot among local servers; what they hold at the end goes to `out`."""
 
-    def __init__(self, out: Path, say: Say) -> None:
+    def __init__(
+        self, out: Path, say: Say, *, entry_point: str = "bot.evaluator_entry:run"
+    ) -> None:
         self._out = out
         self._say = say
+        self._entry_point = entry_point
         self._began = time.monotonic()
         self._stage = ""
         self._token = f"demo-{secrets.token_hex(16)}"
@@ -152,6 +167,7 @@ class Demonstration:
                 token=self._token,
                 key=self._key,
                 folder=folder,
+                entry_point=self._entry_point,
             )
         )
         running = asyncio.create_task(service.run())
