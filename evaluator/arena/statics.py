@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
-from evaluator.arena.oracle_probe import OracleProbe, PoolSource
+from evaluator.arena.oracle_findings import OracleProbe, PoolSource
 from evaluator.arena.statics_tokens import token_behaviour
 from evaluator.chain.abi import Abi
 from evaluator.chain.sandbox import Sandbox

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from evaluator.arena.families import lending_of
-from evaluator.arena.oracle_probe import OracleProbe, probe_oracles
+from evaluator.arena.oracle_findings import OracleProbe
+from evaluator.arena.oracle_probe import probe_oracles
 from evaluator.arena.price_trace import trace_price
 from evaluator.arena.statics import (
     Opening,

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from evaluator.arena.oracle_probe import PoolSource, probe_oracles
+from evaluator.arena.oracle_findings import PoolSource
+from evaluator.arena.oracle_probe import probe_oracles
 from evaluator.arena.statics import (
     Opening,
     WeakKind,

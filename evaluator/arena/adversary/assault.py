@@ -25,7 +25,7 @@ from evaluator.arena.adversary.search import LEAST_SCORE, Find, Searcher, Ticker
 from evaluator.arena.adversary.sounding import sound
 from evaluator.arena.adversary.stage import Stage, in_words
 from evaluator.arena.bundles import undone
-from evaluator.arena.oracle_probe import OracleProbe
+from evaluator.arena.oracle_findings import OracleProbe
 from evaluator.chain.sandbox import Sandbox
 from evaluator.chain.simulation import SimulatedCall
 from evaluator.errors import ChainError, ProtocolError

@@ -9,7 +9,7 @@ from evaluator.chain.simulation import SimulatedBlock
 from evaluator.errors import ConfigurationError, TransactionReverted
 from evaluator.governance.decoding.calls import RawAction
 
-FORGED = "0x5ea70000000000000000000000000000000000bb"  # where the attacker's oracle stands
+FORGED = "0x5ea70000000000000000000000000000000000fd"  # where the attacker's oracle stands
 
 
 def oracle_change(ground: Ground) -> RawAction | None:

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from evaluator.arena.adversary.ground import Ground
 from evaluator.arena.adversary.leaves import Leaves, find_leaves
 from evaluator.arena.bundles import BLOCK_GAS
-from evaluator.arena.oracle_probe import OracleProbe, probe_oracles
+from evaluator.arena.oracle_findings import OracleProbe
+from evaluator.arena.oracle_probe import probe_oracles
 from evaluator.chain.simulation import SimulatedBlock
 from evaluator.protocols.pools import Pool
 
