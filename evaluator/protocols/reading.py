@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from eth_utils.address import to_checksum_address
@@ -116,8 +117,12 @@ def read_slots(sandbox: Sandbox, slots: Sequence[tuple[str, int]], *, block: int
     return [word.rjust(32, b"\0") for word in found]
 
 
+@lru_cache(maxsize=1 << 16)
 def checksum(address: str) -> str:
-    """Return an address in the mixed case that people compare."""
+    """Return an address in the mixed case that people compare.
+
+    It takes a hash, and the addresses of a book are read again and again.
+    """
     return str(to_checksum_address(address))
 
 
