@@ -43,8 +43,9 @@ LEFT_OUT = {
     "seatrial gallery": "takes minutes; tests/gallery run its cases",
 }
 # Lines that go as far as the proposal, found and decoded; the rest is done by other lines
-# here (`draft --evaluate`, `--scenario`) and by the tests named.
+# here (`--scenario`), by the tutorial's test and by those named.
 AS_FAR_AS_THE_PROPOSAL = (
+    "seatrial draft --set aave_v3.WETH.liquidation_threshold=0.80",  # drafts, then evaluates
     "seatrial evaluate --governor",
     "seatrial evaluate --file curve.json",  # tests/evaluation/test_drafting.py
     "seatrial evaluate --file proposal.json --rpc",
@@ -141,8 +142,6 @@ def test_every_line_does_what_it_says(desk, chain, monkeypatch, capsys):
                 with pytest.raises(Found):
                     main(words)
             continue
-        if "--evaluate" in words:
-            attack_no_more(monkeypatch)
         code = main(words)
         said = capsys.readouterr()
         allowed = {0, 1, 2} if "evaluate" in line else {0}
@@ -166,18 +165,6 @@ def by_need(line: str) -> tuple[int, str]:
 def found(_state, _governor, proposal, _progress):
     assert proposal.actions
     raise Found
-
-
-def attack_no_more(monkeypatch):
-    """Take the search for attacks out of `draft --evaluate`, which has no option for it."""
-    from dataclasses import replace
-
-    from evaluator.cli import draft
-
-    run = draft.run_evaluation
-    monkeypatch.setattr(
-        draft, "run_evaluation", lambda r, **k: run(replace(r, attack_sequences=0), **k)
-    )
 
 
 def estimate(value: float) -> Estimate:
