@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from evaluator.chain.sandbox import Sandbox
 from evaluator.errors import IncompleteState
@@ -38,6 +39,7 @@ class CodeFacts:
     reads_state: bool  # it loads storage or calls another contract
 
 
+@lru_cache(maxsize=256)
 def read_code(code: bytes) -> CodeFacts:
     """Walk through the instructions of `code`, at most CODE_LIMIT bytes of them."""
     found: dict[str, None] = {}
