@@ -80,6 +80,18 @@ class Leaves:
             return False
         return source.fixed or self._mine(token) is not None
 
+    def followed(self, token: str) -> bool:
+        """Whether keepers bring what the market makes of a token, and of no other, to its feed."""
+        return self._mine(token) is not None and self.moved_with(token) == (token,)
+
+    def moved_with(self, token: str) -> tuple[str, ...]:
+        """Tokens priced by the same feed, which move when it does; the token itself first."""
+        leaf = self._mine(token)
+        if leaf is None:
+            return (token,)
+        others = (t for t, s in self.sources.items() if leaf.address in s.leaves and t != token)
+        return (token, *others)
+
     def scaled(
         self, ratios: Mapping[str, float], *, timestamp: int
     ) -> tuple[list[SimulatedCall], list[StateOverride]]:
@@ -101,14 +113,20 @@ class Leaves:
         return calls, overrides
 
     def _mine(self, token: str) -> Leaf | None:
-        """The one leaf that prices a token and nothing else."""
+        """The leaf that a token's price follows: its own, or the only one it has.
+
+        Of a token that is priced by a ratio and by its anchor's feed the ratio is its own.
+        An anchor, whose only feed others are priced by as well, takes them along; see
+        `moved_with`.
+        """
         source = self.sources.get(token)
-        if source is None or not source.leaves:
+        if source is None or not source.leaves or source.pools:
             return None
-        # A leaf that others share prices more than this token: moving it says nothing of it.
         users = {a: sum(a in s.leaves for s in self.sources.values()) for a in source.leaves}
         own = [a for a in source.leaves if a in self.leaves and users[a] == 1]
-        return self.leaves[own[0]] if len(own) == 1 and not source.pools else None
+        if not own and len(source.leaves) == 1:
+            return self.leaves.get(source.leaves[0])
+        return self.leaves[own[0]] if len(own) == 1 else None
 
 
 def find_leaves(ground: Ground, *, fixed: Collection[str] = ()) -> Leaves:

@@ -259,7 +259,7 @@ def pumped_collateral(k: Knowledge) -> Iterator[Moves]:
         ][:3]  # fmt: skip
         depths = [k.ground.depth(p, token) for p in pools]
         most = k.capital / OUTSIDE
-        if not pools or sum(depths) > most or not k.sounding.leaves.movable(token):
+        if not pools or sum(depths) > most or not k.sounding.leaves.followed(token):
             continue
         for multiple in (2.0, 4.0, 1.0):
             total = min(multiple * sum(depths), most)

@@ -102,7 +102,10 @@ class Stage:
         """Fair prices once the outside market has moved as the sequence waits for."""
         fair = {t: token.fair for t, token in self.ground.tokens.items()}
         for move in sequence.conditional:
-            fair[move.asset] = fair.get(move.asset, 0.0) * move.factor
+            # What is priced by the same feed moves with it, in the market too.
+            moved = (move.asset,) if self.leaves is None else self.leaves.moved_with(move.asset)
+            for token in moved:
+                fair[token] = fair.get(token, 0.0) * move.factor
         return fair
 
     def purse(self, sequence: Sequence, fair: Mapping[str, float]) -> dict[str, int]:
@@ -189,6 +192,8 @@ class Stage:
                 case Kind.SHOCK:
                     self._set(script, move.asset, move.factor)
                 case Kind.FOLLOW:
+                    if self.leaves is None or not self.leaves.followed(move.asset):
+                        raise Impossible("whose market this feed follows is not known")
                     flush()
                     script.close(UPDATE)
                     script.held_up = True
