@@ -171,6 +171,14 @@ def evaluate(
     ] = None,
     process: Process = "jump_diffusion",
     prices: Prices = None,
+    sampling: Annotated[
+        str,
+        typer.Option(
+            "--sampling",
+            help="How paths are drawn: independent, antithetic (mirrored pairs) or sobol (sixteen "
+            "scrambled sequences); intervals follow.",
+        ),
+    ] = "independent",
     full: Annotated[
         bool,
         typer.Option(
@@ -201,6 +209,10 @@ def evaluate(
 
         Policy.load(policy)  # a bad policy is told before anything slow is begun
     check_law(process, prices, scenario)
+    if sampling not in ("independent", "antithetic", "sobol"):
+        raise ConfigurationError(
+            f"--sampling {sampling[:40]!r} is none of independent, antithetic and sobol"
+        )
     request = EvaluationRequest(
         governor=address(governor),
         proposal_id=_proposal_id(proposal),
@@ -215,6 +227,7 @@ def evaluate(
         most_paths=most_paths,
         process=process,
         prices=prices,
+        sampling=sampling,
         full=full,
         attack_sequences=attack_sequences,
         out=out,
@@ -307,6 +320,7 @@ def request_of(
         scenario=manifest.scenario,
         process=manifest.process,
         prices=prices,
+        sampling=manifest.sampling,
         full=manifest.full,
         attack_sequences=manifest.attack_sequences,
         out=out,

@@ -7,7 +7,13 @@ from collections.abc import Sequence
 from evaluator.evaluation.market_trial import MarketTrial
 from evaluator.report.model import AssumptionRow
 from evaluator.stress.battery import Battery
+from evaluator.stress.processes.process import SCRAMBLINGS, Sampling
 from evaluator.verdict import figures
+
+_SAMPLING = {
+    Sampling.ANTITHETIC: "antithetic pairs of paths",
+    Sampling.SOBOL: f"{SCRAMBLINGS} scrambled Sobol sequences",
+}
 
 
 def assumption_rows(battery: Battery, trials: Sequence[MarketTrial]) -> tuple[AssumptionRow, ...]:
@@ -47,6 +53,16 @@ def assumption_rows(battery: Battery, trials: Sequence[MarketTrial]) -> tuple[As
             why="real borrowers lie between the two",
         ),
     ]
+    if battery.sampling is not Sampling.PSEUDO:
+        rows.insert(
+            1,
+            AssumptionRow(
+                name="sampling",
+                value=_SAMPLING[battery.sampling],
+                why="as asked for; intervals are of what these scatter, for odds, differences, "
+                "survival and loss exceedance",
+            ),
+        )
     for trial in trials:
         market = trial.reading.after or trial.reading.before
         rows += [

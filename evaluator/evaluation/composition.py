@@ -106,7 +106,9 @@ def manifest_of(
             else hashlib.sha256(request.prices.read_bytes()).hexdigest()
         ),
         full=request.full,
-        battery=settings_of(battery),
+        # Sampling has a place of its own: manifests from before it have none among the settings.
+        battery={k: v for k, v in settings_of(battery).items() if k != "sampling"},
+        sampling=request.sampling,
         attack_sequences=budget_of(request, policy),
         policy_name=policy.name,
         policy_digest=policy.digest,

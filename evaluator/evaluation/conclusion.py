@@ -28,6 +28,7 @@ from evaluator.governance.trace import ExecutionTrace
 from evaluator.report.manifest import Manifest
 from evaluator.report.model import ReportModel
 from evaluator.stress.battery import Battery
+from evaluator.stress.processes.process import Sampling
 from evaluator.verdict.evidence import AdversaryEvidence, Evidence, ExecutionEvidence, NotModelled
 from evaluator.verdict.finding import Finding, FindingKind, Severity
 from evaluator.verdict.judge import judge
@@ -62,7 +63,12 @@ def conclude(
 
     Raises ConfigurationError for an unknown scenario, the ChainError tree, Cancelled.
     """
-    battery = Battery(paths=request.paths, process=request.process, scenario=request.scenario)
+    battery = Battery(
+        paths=request.paths,
+        process=request.process,
+        scenario=request.scenario,
+        sampling=Sampling(request.sampling),
+    )
     if loading.compiler is not None and measurement.trace.succeeded:
         progress.stage("compile", "the battery's kernel, once for this version")
         loading.compiler.wait()

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from evaluator.report.odds import Curves, EstimateRow, OddsRow, Series
 from evaluator.stress.battery import Battery
-from evaluator.stress.estimate import Estimate, share_interval
-from evaluator.stress.metrics import SurvivalMetrics, difference, survival_metrics
+from evaluator.stress.estimate import Estimate
+from evaluator.stress.metrics import SurvivalMetrics, chance_interval, difference, survival_metrics
 from evaluator.stress.outcome import Outcome, OutcomePair
 from evaluator.verdict.evidence import OddsEvidence
 
@@ -154,15 +154,13 @@ def loss_exceedance(pair: OutcomePair, battery: Battery) -> Curves | None:
     x = np.geomspace(max(least, 1.0), max(worst, 2.0), _EXCEEDANCE_POINTS)
     series = []
     for name, outcome in outcomes:
-        loss = np.sort(outcome.new_bad_debt)
-        counts = len(loss) - np.searchsorted(loss, x, side="right")
-        ends = [share_interval(int(k), len(loss), battery.level) for k in counts]
+        ends = [chance_interval(outcome.new_bad_debt > at, battery) for at in x]
         series.append(
             Series(
                 name=name,
-                value=tuple(float(k) / len(loss) for k in counts),
-                lower=tuple(low for low, _ in ends),
-                upper=tuple(high for _, high in ends),
+                value=tuple(value for value, _, _ in ends),
+                lower=tuple(low for _, low, _ in ends),
+                upper=tuple(high for _, _, high in ends),
             )
         )
     return Curves(x=_floats(x), series=tuple(series), level=battery.level)

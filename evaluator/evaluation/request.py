@@ -30,6 +30,7 @@ class EvaluationRequest:
     policy: Path | None = None  # policy.toml, None for the default policy
     scenario: str | None = None  # name of a scenario, None for the calibrated process
     process: str = "jump_diffusion"  # name of the price process
+    sampling: str = "independent"  # of the paths: independent, antithetic or sobol
     prices: Path | None = None  # CSV or Parquet file that replaces feed rounds, asset by asset
     full: bool = False  # Greeks, sensitivity and reverse stress as well
     attack_sequences: int | None = None  # tried on each market; None: the policy's, 0: none

@@ -18,7 +18,12 @@ from evaluator.stress.calibration.prices import read_prices
 from evaluator.stress.estimate import Estimate
 from evaluator.stress.metrics import survival_metric
 from evaluator.stress.outcome import Outcome, OutcomePair
-from evaluator.stress.price_process import CalibrationReport, PriceProcess, process_by_name
+from evaluator.stress.price_process import (
+    CalibrationReport,
+    PriceProcess,
+    Sampling,
+    process_by_name,
+)
 from evaluator.stress.scenarios.library import find_scenario, scenario_names
 from evaluator.stress.scenarios.scenario import Scenario
 from evaluator.stress.threads import available_cores
@@ -70,7 +75,7 @@ def stress(
     """
     assets = Universe.of(before, after).assets
     process = process_by_name(request.process)(
-        assets, histories_of(reading, request), step=battery.step
+        assets, histories_of(reading, request), step=battery.step, sampling=battery.sampling
     )
     asked = None if request.scenario is None else find_scenario(request.scenario)
     progress.stage("stress", f"{battery.paths:,} paths on {name}")
@@ -130,6 +135,18 @@ def stress(
         calibration=process.calibration,
         scenarios=tuple(rows),
         scenario_digests=tuple(digests),
+    )
+
+
+def independently(stressed: Stressed) -> Stressed:
+    """Return the same with independent paths, for what takes its paths to be that."""
+    if stressed.battery.sampling is Sampling.PSEUDO:
+        return stressed
+    return replace(
+        stressed,
+        battery=replace(stressed.battery, sampling=Sampling.PSEUDO),
+        # Every fitted process is a dataclass, which its Protocol cannot say.
+        process=replace(stressed.process, sampling=Sampling.PSEUDO),  # type: ignore[type-var]
     )
 
 

@@ -13,7 +13,7 @@ from evaluator.evaluation.market_sections import book_debt, book_shares
 from evaluator.evaluation.measurement import Reading
 from evaluator.evaluation.odds import RESPONDING, STATIC, TODAY, estimate_row
 from evaluator.evaluation.request import Progress
-from evaluator.evaluation.stressing import Flag, Stressed
+from evaluator.evaluation.stressing import Flag, Stressed, independently
 from evaluator.market import AssetClass, Market
 from evaluator.report.odds import (
     AssetOdds,
@@ -165,6 +165,7 @@ def studies(
     """
     if reading.after is None:
         return None
+    stressed = independently(stressed)
     return Studies(
         greeks=_greeks(reading.before, reading.after, reading, stressed, seed, progress, cancelled),
         sensitivity=_sensitivity(reading.after, stressed, name, seed, progress, cancelled),

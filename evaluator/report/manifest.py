@@ -70,6 +70,7 @@ class Manifest(Part):
     most_paths: int | None = None  # gone on to where more settle the verdict; None: not told
     scenario: Text | None  # laid over the process
     process: Text = "jump_diffusion"  # name of the price process
+    sampling: Text = "independent"  # of the paths: independent, antithetic or sobol
     prices_digest: Text | None = None  # sha256 of the file of prices, None: feed rounds only
     full: bool = False  # Greeks, sensitivity and reverse stress were asked for
     battery: dict[str, Scalar | tuple[Scalar, ...]]  # settings by name; infinity is "inf"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from evaluator.errors import ConfigurationError
+from evaluator.stress.processes.process import Sampling
 
 
 class Event(StrEnum):
@@ -46,6 +47,7 @@ class Battery:
     paths: int = 10_000  # price paths, the same for every parameter set compared
     process: str = "jump_diffusion"  # name of the price process
     scenario: str | None = None  # name of a scenario laid over the process, None for none
+    sampling: Sampling = Sampling.PSEUDO  # of the paths; intervals are made for it
     level: float = 0.95  # confidence level of every interval
     insolvency_threshold: float = 50_000.0  # USD of new bad debt that counts as insolvency
     order: tuple[Event, ...] = DEFAULT_ORDER  # of events inside a step, each exactly once

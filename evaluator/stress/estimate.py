@@ -79,7 +79,7 @@ def paired_share_interval(
     middle = p12 - p21
     half = normal_quantile(level) * math.sqrt(max(p12 + p21 - middle * middle, 0.0) / (n + 2))
     value = (gained - lost) / n
-    return value, max(min(middle - half, value), -1.0), min(max(middle + half, value), 1.0)
+    return (value, max(min(middle - half, value), -1.0), min(max(middle + half, value), 1.0))
 
 
 def mean_interval(x: FloatArray, level: float, seed: int) -> tuple[float, float, float]:
@@ -134,7 +134,7 @@ def quantile_interval(x: FloatArray, a: float, level: float) -> tuple[float, flo
     return float(ordered[point]), float(ordered[low]), float(ordered[high])
 
 
-def _quantile_influence(x: FloatArray, a: float) -> FloatArray:
+def quantile_influence(x: FloatArray, a: float) -> FloatArray:
     """Per-path influence on the a-quantile, the density taken from order statistics.
 
     The spacing of the 68% order-statistic interval estimates 1 / f (Siddiqui;
@@ -146,7 +146,7 @@ def _quantile_influence(x: FloatArray, a: float) -> FloatArray:
     return sparsity * (a - (x <= value).astype(np.float64))
 
 
-def _shortfall_influence(x: FloatArray, a: float) -> FloatArray:
+def shortfall_influence(x: FloatArray, a: float) -> FloatArray:
     """Per-path terms whose mean is the expected shortfall at a (Rockafellar and Uryasev)."""
     point, _, _ = quantile_ranks(len(x), a, 0.95)
     value = float(np.partition(x, point)[point])
@@ -155,7 +155,7 @@ def _shortfall_influence(x: FloatArray, a: float) -> FloatArray:
 
 def shortfall_interval(x: FloatArray, a: float, level: float) -> tuple[float, float, float]:
     """Return the mean of the worst 1 - a of `x` with its interval (never below VaR's sign)."""
-    terms = _shortfall_influence(x, a)
+    terms = shortfall_influence(x, a)
     value = float(terms.mean())
     if len(x) < 2:
         return value, value, value
@@ -170,7 +170,7 @@ def quantile_difference(
     """Return the difference of a-quantiles on the same paths with its normal interval."""
     point, _, _ = quantile_ranks(len(before), a, level)
     value = float(np.partition(after, point)[point] - np.partition(before, point)[point])
-    d = _quantile_influence(after, a) - _quantile_influence(before, a)
+    d = quantile_influence(after, a) - quantile_influence(before, a)
     half = normal_quantile(level) * float(d.std(ddof=1)) / math.sqrt(len(d)) if len(d) > 1 else 0.0
     return value, value - half, value + half
 
@@ -179,7 +179,7 @@ def shortfall_difference(
     before: FloatArray, after: FloatArray, a: float, level: float
 ) -> tuple[float, float, float]:
     """Return the difference of expected shortfalls on the same paths with its interval."""
-    d = _shortfall_influence(after, a) - _shortfall_influence(before, a)
+    d = shortfall_influence(after, a) - shortfall_influence(before, a)
     value = float(d.mean())
     half = normal_quantile(level) * float(d.std(ddof=1)) / math.sqrt(len(d)) if len(d) > 1 else 0.0
     return value, value - half, value + half

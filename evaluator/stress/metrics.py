@@ -16,9 +16,11 @@ from numpy.typing import NDArray
 
 from evaluator.errors import ConfigurationError
 from evaluator.stress import estimate as est
+from evaluator.stress import replicates
 from evaluator.stress.battery import Battery
 from evaluator.stress.estimate import BoolArray, Estimate, FloatArray
 from evaluator.stress.outcome import Outcome, OutcomePair
+from evaluator.stress.processes.process import Sampling
 
 # The bootstrap's own stream; an interval must not change with the price paths' seed.
 _BOOTSTRAP_SEED = 20200312
@@ -124,7 +126,11 @@ def survival_curve(outcome: Outcome, battery: Battery) -> SurvivalCurve:
     """
     n, steps = len(outcome), battery.steps
     alive = _alive(outcome, steps)
-    ends = {int(k): est.share_interval(int(k), n, battery.level) for k in np.unique(alive)}
+    first = np.where(outcome.first_insolvency < 0, steps + 1, outcome.first_insolvency)
+    ends = {
+        int(k): chance_interval(first > int(np.argmax(alive == k)), battery)[1:]
+        for k in np.unique(alive)
+    }
     return SurvivalCurve(
         time=np.arange(steps + 1, dtype=np.float64) * battery.step,
         value=alive / n,
@@ -154,11 +160,23 @@ def _survival_difference(before: Outcome, after: Outcome, battery: Battery) -> S
     value = (np.cumsum(gained) - np.cumsum(lost))[: steps + 1] / n
     middle = p12 - p21
     half = est.normal_quantile(battery.level) * np.sqrt((p12 + p21 - middle**2) / (n + 2))
+    lower, upper = np.minimum(middle - half, value), np.maximum(middle + half, value)
+    if battery.sampling is not Sampling.PSEUDO:
+        for s in t:
+            moved = (b > s).astype(np.float64) - (a > s)
+            _, lower[s], upper[s] = replicates.interval(
+                (float(value[s]), float(lower[s]), float(upper[s])),
+                moved,
+                battery,
+                deciding=_nonzero(moved),
+                least=-1.0,
+                most=1.0,
+            )
     return SurvivalCurve(
         time=t.astype(np.float64) * battery.step,
         value=value,
-        lower=np.minimum(middle - half, value),
-        upper=np.maximum(middle + half, value),
+        lower=lower,
+        upper=upper,
         level=battery.level,
         samples=n,
         censored=int(np.count_nonzero((a > steps) & (b > steps))),
@@ -170,6 +188,50 @@ def _nonzero(x: FloatArray) -> int:
     return int(np.count_nonzero(x))
 
 
+def _beyond(x: FloatArray, a: float) -> int:
+    """Number of paths beyond a quantile, which decide it."""
+    return int(len(x) * (1.0 - a))
+
+
+def chance_interval(happens: BoolArray, battery: Battery) -> tuple[float, float, float]:
+    """Return the share of paths, shape (P,), on which something happens, with its interval."""
+    k, n = int(np.count_nonzero(happens)), len(happens)
+    return replicates.interval(
+        (k / n, *est.share_interval(k, n, battery.level)),
+        happens.astype(np.float64),
+        battery,
+        deciding=min(k, n - k),
+        least=0.0,
+        most=1.0,
+    )
+
+
+def _mean(x: FloatArray, battery: Battery) -> tuple[float, float, float]:
+    plain = est.mean_interval(x, battery.level, _BOOTSTRAP_SEED)
+    return replicates.interval(plain, x, battery, deciding=_nonzero(x))
+
+
+def _shortfall(x: FloatArray, a: float, battery: Battery) -> tuple[float, float, float]:
+    return replicates.interval(
+        est.shortfall_interval(x, a, battery.level),
+        est.shortfall_influence(x, a),
+        battery,
+        deciding=_beyond(x, a),
+        least=0.0 if float(x.min()) >= 0.0 else -np.inf,
+    )
+
+
+def _shortfall_difference(
+    x: FloatArray, y: FloatArray, a: float, battery: Battery
+) -> tuple[float, float, float]:
+    return replicates.interval(
+        est.shortfall_difference(x, y, a, battery.level),
+        est.shortfall_influence(y, a) - est.shortfall_influence(x, a),
+        battery,
+        deciding=_beyond(x, a),
+    )
+
+
 @dataclass(frozen=True)
 class _Chance:
     """The chance of an event on a path."""
@@ -177,15 +239,23 @@ class _Chance:
     happens: Callable[[Outcome, Battery], BoolArray]  # shape (P,)
 
     def of(self, outcome: Outcome, battery: Battery, name: str) -> Estimate:
-        frame, n = _Frame.of(outcome, battery), len(outcome)
+        frame = _Frame.of(outcome, battery)
         k = int(np.count_nonzero(self.happens(outcome, battery)))
-        interval = est.share_interval(k, n, battery.level)
-        return frame.estimate(name, (k / n, *interval), k, "fraction")
+        return frame.estimate(
+            name, chance_interval(self.happens(outcome, battery), battery), k, "fraction"
+        )
 
     def difference(self, before: Outcome, after: Outcome, battery: Battery, name: str) -> Estimate:
         a, b = self.happens(before, battery), self.happens(after, battery)
-        interval = est.paired_share_interval(a, b, battery.level)
         events = int(np.count_nonzero(a != b))
+        interval = replicates.interval(
+            est.paired_share_interval(a, b, battery.level),
+            b.astype(np.float64) - a,
+            battery,
+            deciding=events,
+            least=-1.0,
+            most=1.0,
+        )
         return _Frame.of(before, battery).estimate(name, interval, events, "fraction")
 
 
@@ -197,12 +267,12 @@ class _Mean:
 
     def of(self, outcome: Outcome, battery: Battery, name: str) -> Estimate:
         x = self.amount(outcome)
-        interval = est.mean_interval(x, battery.level, _BOOTSTRAP_SEED)
+        interval = _mean(x, battery)
         return _Frame.of(outcome, battery).estimate(name, interval, _nonzero(x))
 
     def difference(self, before: Outcome, after: Outcome, battery: Battery, name: str) -> Estimate:
         d = self.amount(after) - self.amount(before)
-        interval = est.mean_interval(d, battery.level, _BOOTSTRAP_SEED)
+        interval = _mean(d, battery)
         return _Frame.of(before, battery).estimate(name, interval, _nonzero(d))
 
 
@@ -215,12 +285,24 @@ class _Quantile:
 
     def of(self, outcome: Outcome, battery: Battery, name: str) -> Estimate:
         x, a = self.amount(outcome), self.percentile
-        interval = est.quantile_interval(x, a, battery.level)
+        interval = replicates.interval(
+            est.quantile_interval(x, a, battery.level),
+            est.quantile_influence(x, a),
+            battery,
+            deciding=_beyond(x, a),
+            least=float(x.min()),
+            most=float(x.max()),
+        )
         return _Frame.of(outcome, battery).estimate(name, interval, _nonzero(x), percentile=a)
 
     def difference(self, before: Outcome, after: Outcome, battery: Battery, name: str) -> Estimate:
         x, y, a = self.amount(before), self.amount(after), self.percentile
-        interval = est.quantile_difference(x, y, a, battery.level)
+        interval = replicates.interval(
+            est.quantile_difference(x, y, a, battery.level),
+            est.quantile_influence(y, a) - est.quantile_influence(x, a),
+            battery,
+            deciding=_beyond(x, a),
+        )
         return _Frame.of(before, battery).estimate(name, interval, _nonzero(y - x), percentile=a)
 
 
@@ -232,12 +314,12 @@ class _Shortfall:
 
     def of(self, outcome: Outcome, battery: Battery, name: str) -> Estimate:
         x, a = outcome.new_bad_debt, self.percentile
-        interval = est.shortfall_interval(x, a, battery.level)
+        interval = _shortfall(x, a, battery)
         return _Frame.of(outcome, battery).estimate(name, interval, _nonzero(x), percentile=a)
 
     def difference(self, before: Outcome, after: Outcome, battery: Battery, name: str) -> Estimate:
         x, y, a = before.new_bad_debt, after.new_bad_debt, self.percentile
-        interval = est.shortfall_difference(x, y, a, battery.level)
+        interval = _shortfall_difference(x, y, a, battery)
         return _Frame.of(before, battery).estimate(name, interval, _nonzero(y - x), percentile=a)
 
 
@@ -338,8 +420,8 @@ def asset_metrics(outcome: Outcome, battery: Battery) -> tuple[AssetMetrics, ...
     table = []
     for a, symbol in enumerate(outcome.symbols):
         x = np.ascontiguousarray(outcome.bad_debt_by_asset[:, a])
-        mean = est.mean_interval(x, battery.level, _BOOTSTRAP_SEED)
-        tail = est.shortfall_interval(x, 0.99, battery.level)
+        mean = _mean(x, battery)
+        tail = _shortfall(x, 0.99, battery)
         table.append(_asset(frame, symbol, x, mean, tail))
     return tuple(table)
 
@@ -358,8 +440,8 @@ def asset_differences(
     for a, symbol in enumerate(before.symbols):
         x = np.ascontiguousarray(before.bad_debt_by_asset[:, a])
         y = np.ascontiguousarray(after.bad_debt_by_asset[:, a])
-        mean = est.mean_interval(y - x, battery.level, _BOOTSTRAP_SEED)
-        tail = est.shortfall_difference(x, y, 0.99, battery.level)
+        mean = _mean(y - x, battery)
+        tail = _shortfall_difference(x, y, 0.99, battery)
         table.append(_asset(frame, symbol, y - x, mean, tail))
     return tuple(table)
 

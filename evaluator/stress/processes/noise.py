@@ -11,7 +11,7 @@ from scipy.stats import qmc
 
 from evaluator.errors import ConfigurationError
 from evaluator.stress.processes import philox
-from evaluator.stress.processes.process import FloatArray, Sampling
+from evaluator.stress.processes.process import SCRAMBLINGS, SOBOL_RUN, FloatArray, Sampling
 
 BLOCK = 64  # paths worked on at once; keeps a block's arrays in the cache
 
@@ -64,17 +64,17 @@ def _sobol_blocks(
             f"Sobol sampling of {rows} factors over {steps} steps needs {dimensions} dimensions, "
             f"SciPy has {qmc.Sobol.MAXDIM}; take fewer steps or pseudo-random sampling"
         )
-    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_SOBOL_PURPOSE,)))
-    engine = qmc.Sobol(dimensions, scramble=True, bits=_SOBOL_BITS, rng=rng)
-    # From a multiple of the block on: SciPy warns of unbalanced first draws.
-    aligned = first - first % BLOCK
-    if aligned:
-        engine.fast_forward(aligned)
     levels = _bridge_levels(steps)
     middle = 0.5 ** (_SOBOL_BITS + 1)  # of a cell, so that no point is 0
-    for start in range(aligned, first + count, BLOCK):
-        points = engine.random(BLOCK)
-        lower, upper = max(start, first), min(start + BLOCK, first + count)
+    for start in range(first - first % SOBOL_RUN, first + count, SOBOL_RUN):
+        turn, scrambling = divmod(start // SOBOL_RUN, SCRAMBLINGS)
+        key = (_SOBOL_PURPOSE, scrambling)
+        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
+        engine = qmc.Sobol(dimensions, scramble=True, bits=_SOBOL_BITS, rng=rng)
+        if turn:
+            engine.fast_forward(turn * SOBOL_RUN)
+        points = engine.random(SOBOL_RUN)
+        lower, upper = max(start, first), min(start + SOBOL_RUN, first + count)
         chosen = points[lower - start : upper - start]
         normals = ndtri(chosen + middle).reshape(upper - lower, steps, rows)
         block = np.empty((upper - lower, rows, steps))

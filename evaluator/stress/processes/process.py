@@ -18,9 +18,13 @@ YEAR = 365.0 * 86400.0  # seconds; the year of every rate and volatility
 class Sampling(StrEnum):
     """How the normal numbers behind the paths are chosen."""
 
-    PSEUDO = "pseudo"  # independent paths
+    PSEUDO = "independent"  # independent paths
     ANTITHETIC = "antithetic"  # paths 2k and 2k + 1 mirror each other's normals
-    SOBOL = "sobol"  # path p is point p of a scrambled Sobol sequence
+    SOBOL = "sobol"  # points of SCRAMBLINGS independently scrambled Sobol sequences in turn
+
+
+# Runs of SOBOL_RUN paths are taken from each scrambling in turn.
+SCRAMBLINGS, SOBOL_RUN = 16, 64
 
 
 class PriceProcess(Protocol):
