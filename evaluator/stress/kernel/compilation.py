@@ -35,8 +35,12 @@ def _keep_compiled_code() -> bool:
     """Point numba at the cache folder; say whether there is one."""
     if os.environ.get("NUMBA_CACHE_DIR"):
         return True
+    # numba keeps what it compiled for each place apart; one folder for each place lets
+    # `warmup.is_compiled` tell by its files.
+    place = hashlib.sha256(str(Path(__file__).parent).encode()).hexdigest()[:8]
     try:
-        setattr(numba.config, "CACHE_DIR", str(cache_path("numba", source_digest())))  # noqa: B010
+        folder = cache_path("numba", f"{source_digest()}-{place}")
+        setattr(numba.config, "CACHE_DIR", str(folder))  # noqa: B010
     except SetupError:
         return False  # a home that cannot be written to: compile each time
     return True
