@@ -311,7 +311,7 @@ def test_nobody_there(endpoints):
     url = endpoint.url
     endpoint.close()
     with pytest.raises(
-        RpcUnreachable, match="did not answer at all: connection refused$"
+        RpcUnreachable, match=r"did not answer at all: connection refused$"
     ) as caught:
         RpcClient(url, retries=0).request("eth_blockNumber")
     assert KEY not in str(caught.value)
