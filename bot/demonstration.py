@@ -89,7 +89,8 @@ def demo_settings(
                 "token": SecretStr(token),
                 "api_base": discord.url,
                 "gateway": discord.gateway_url,
-                "cooldown": 0.5,
+                # Its only user asks twice at once, and an evaluation may be quick.
+                "cooldown": 0.001,
             },
             "operation": {
                 "database": folder / "bot.db",

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from evaluator.chain.abi import Abi
+from evaluator.data_files import data_path
 from evaluator.evaluation import EvaluationRequest, evaluate
 from evaluator.evaluation.request import Silence
 
@@ -22,12 +23,20 @@ class Stages(Silence):
 
 
 @pytest.mark.slow
-def test_more_paths_are_run_until_the_limit_and_are_those_of_a_longer_run(places, proposal_file):
+def test_more_paths_are_run_until_the_limit_and_are_those_of_a_longer_run(
+    places, proposal_file, tmp_path
+):
+    # No attacks are tried here, so that a policy that wants them would leave nothing open.
+    default = (data_path("templates") / "policy.toml").read_text()
+    policy = tmp_path / "policy.toml"
+    policy.write_text(default.replace(', "adversary"]', "]"))
     call = CONFIGURATOR.encode(
         "configureReserveAsCollateral", places.tokens["WETH"], 8_000, 8_300, 10_500
     )
     file = proposal_file((places.aave.pool_configurator, call))
-    request = EvaluationRequest(file=file, paths=64, most_paths=64, attack_sequences=0)
+    request = EvaluationRequest(
+        file=file, policy=policy, paths=64, most_paths=64, attack_sequences=0
+    )
     short = evaluate(request)
     assert short.verdict.more_paths_help
     told = Stages()
