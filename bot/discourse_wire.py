@@ -101,7 +101,9 @@ class DiscourseWire:
         ):
             with attempt:
                 return await self.send("GET", path, query=query)
-        raise DeliveryUncertain(f"Discourse did not answer {path}")  # pragma: no cover
+        raise DeliveryUncertain(
+            f"Discourse did not answer {path}"
+        )  # pragma: no cover - the loop returns or raises
 
     async def send(
         self,
@@ -204,6 +206,7 @@ def _wait_asked(headers: Mapping[str, str], reply: object) -> float:
     extras = mapping(mapping(reply).get("extras"))
     for said in (headers.get("Retry-After"), extras.get("wait_seconds")):
         try:
+            # Whatever stands there is tried; what is no number is passed over.
             seconds = float(said)  # type: ignore[arg-type]
         except (TypeError, ValueError):
             continue

@@ -64,7 +64,7 @@ def draw_charts(charts: Sequence[Chart]) -> list[Artwork]:
         first = [_drawn(chart) for chart in ours]
         try:
             second = line.recv()
-        except EOFError:  # it was killed, for want of memory perhaps
+        except (EOFError, OSError):  # it was killed, for want of memory perhaps
             second = [_drawn(chart) for chart in theirs]
     finally:
         line.close()

@@ -29,3 +29,14 @@ def test_what_a_process_that_died_did_not_draw_is_drawn_here(monkeypatch):
     whole = draw_charts(CHARTS)
     monkeypatch.setattr(artwork, "_send", lambda line, charts: os._exit(1))
     assert draw_charts(CHARTS) == whole
+
+
+def test_a_process_that_died_in_the_middle_of_its_answer_is_survived(monkeypatch):
+    whole = draw_charts(CHARTS)
+
+    def half(line, charts):
+        os.write(line.fileno(), (1000).to_bytes(4, "big") + b"not all of it")
+        os._exit(1)
+
+    monkeypatch.setattr(artwork, "_send", half)
+    assert draw_charts(CHARTS) == whole

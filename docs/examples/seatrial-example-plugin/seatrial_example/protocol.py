@@ -151,6 +151,7 @@ class ExampleLend:
 
     # The four methods below let authors draft what `setRisk` sets.
 
+    # The market is the interface's: other protocols differ by version.
     def can_be_set(self, market: Market, parameter: Parameter) -> bool:  # noqa: ARG002
         """Tell whether `setRisk` sets a parameter."""
         return parameter.name in _RISK
@@ -172,6 +173,7 @@ class ExampleLend:
         """Return the contract's reasons as they are: they are words."""
         return reason
 
+    # Both are the interface's, for protocols that fail without a revert.
     def failure(self, market: Market, receipt: Receipt) -> str:  # noqa: ARG002
         """Return nothing: the contract reverts."""
         return ""
