@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from evaluator.report.odds import Curves, EstimateRow, OddsRow, Series
 from evaluator.stress.battery import Battery
 from evaluator.stress.estimate import Estimate
-from evaluator.stress.metrics import SurvivalMetrics, chance_interval, difference, survival_metrics
+from evaluator.stress.metrics import SurvivalMetrics, difference, survival_metrics
 from evaluator.stress.outcome import Outcome, OutcomePair
+from evaluator.stress.survival import chance_interval
 from evaluator.verdict.evidence import OddsEvidence
 
 TODAY, STATIC, RESPONDING = "today", "after, same borrowers", "after, borrowers use the room"

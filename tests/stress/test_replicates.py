@@ -7,11 +7,12 @@ import pytest
 from scipy.special import ndtr, ndtri
 
 from evaluator.stress.battery import Battery
-from evaluator.stress.metrics import metric_difference, survival_curve, survival_metric
+from evaluator.stress.metrics import metric_difference, survival_metric
 from evaluator.stress.outcome import Outcome
 from evaluator.stress.processes.jump_diffusion import geometric_brownian_motion
 from evaluator.stress.processes.process import YEAR, Sampling
 from evaluator.stress.replicates import groups_of
+from evaluator.stress.survival import survival_curve
 
 STEPS, PATHS, SEEDS, SIGMA = 8, 1024, 60, 0.6
 TODAY, AFTER = (0.7, 1e6), (0.9, 6e5)  # strike and size of a loss

@@ -2,7 +2,7 @@
 
 It gives what the dense loop gives. A candidate is a position without a valid
 certificate of being healthy (`series`) or of being worth nothing to a
-liquidator (`pending`); only candidates are valued, in ascending order, so that
+liquidator (`sleepers`); only candidates are valued, in ascending order, so that
 events happen and numbers are added up in the dense loop's order.
 
 A path is insolvent when the bad debt that liquidators find exceeds a
@@ -61,16 +61,7 @@ from evaluator.stress.kernel.memory import (
     WOKEN_AT,
     Memory,
 )
-from evaluator.stress.kernel.pending import (
-    below_any_key,
-    certify,
-    could_pay,
-    fall_asleep,
-    remeasure,
-    scan,
-    set_margin,
-    wake,
-)
+from evaluator.stress.kernel.pending import below_any_key, certify, scan
 from evaluator.stress.kernel.position import (
     FLOOR_MARGIN,
     capital_now,
@@ -85,6 +76,13 @@ from evaluator.stress.kernel.position import (
     value,
 )
 from evaluator.stress.kernel.series import WATCHED, Certificates
+from evaluator.stress.kernel.sleepers import (
+    could_pay,
+    fall_asleep,
+    remeasure,
+    set_margin,
+    wake,
+)
 from evaluator.stress.kernel.step import (
     PC,
     PD,
