@@ -1,8 +1,10 @@
 """Compile our own contracts with npm's solc, once for each state of their sources.
 
-The result is kept under a key of everything that went in: sources, settings and
-the npm lock file, which fixes the compiler and the libraries. A result of other
-inputs is removed, so that no stale build stays behind.
+In two parts: what every evaluation and the embedded chain need, and what only
+attackers and the gallery do, which waits until it is asked for. Each result is
+kept under a key of everything that went in: sources, settings and the npm lock
+file, which fixes the compiler and the libraries. A result of other inputs is
+removed, so that no stale build stays behind.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from evaluator.chain.artifacts import Artifact, parse_artifact
-from evaluator.chain.toolchain import Progress, ensure_packages, node_command
+from evaluator.chain.toolchain import Progress, ensure_packages, locked, node_command
 from evaluator.data_files import contracts_root, data_path
 from evaluator.errors import SetupError
 
@@ -39,16 +41,19 @@ _SETTINGS = {
 }
 _LIMIT = 300  # seconds a compilation may take
 
+# Files whose contracts every evaluation, or the embedded chain, needs.
+_NEEDED = ("Lens", "PriceFeed", "SeatrialGovernor", "SeatrialVotes")
+
 
 def ensure_contracts(progress: Progress | None = None) -> None:
-    """Install the npm packages and compile our contracts, as far as either is needed.
+    """Install the npm packages and compile what every evaluation needs, if that was not done.
 
     `progress` is told in words what is being done. Raises SetupError.
     """
     ensure_packages(progress)
     if progress is not None:
         progress("compiling the sandbox contracts")
-    compile_contracts()
+    compile_contracts(needed=True)
 
 
 def load_contract(name: str) -> Artifact:
@@ -56,7 +61,9 @@ def load_contract(name: str) -> Artifact:
 
     Raises SetupError if it is unknown, does not compile, or Node is missing.
     """
-    contracts = compile_contracts()
+    contracts = compile_contracts(needed=True)
+    if name not in contracts:
+        contracts = contracts | compile_contracts(needed=False)
     if name not in contracts:
         raise SetupError(
             f"there is no contract {name!r}; there are: {', '.join(sorted(contracts))}"
@@ -64,9 +71,9 @@ def load_contract(name: str) -> Artifact:
     return contracts[name]
 
 
-@functools.lru_cache(maxsize=1)
-def compile_contracts() -> dict[str, Artifact]:
-    """Compile every contract in contracts/contracts, or read the kept result.
+@functools.lru_cache(maxsize=2)
+def compile_contracts(*, needed: bool) -> dict[str, Artifact]:
+    """Compile the contracts that are always needed, or all the others, or read the kept result.
 
     Returns artifacts by contract name, abstract ones and interfaces left out. Raises
     SetupError with the compiler's own words.
@@ -75,16 +82,17 @@ def compile_contracts() -> dict[str, Artifact]:
     root = contracts_root()
     source = _compiler_input()
     key = input_digest(source, root)
-    folder = root / ".cache" / "solc"
+    folder = root / ".cache" / "solc" / ("needed" if needed else "others")
     kept = folder / f"{key}.json"
-    try:
-        output = json.loads(kept.read_bytes())
-    except (OSError, ValueError):
-        # The governor alone takes as long as all the rest; two compilers run side by side.
-        with ThreadPoolExecutor(max_workers=2) as pool:
-            parts = list(pool.map(lambda part: _compile(part, root), _halves(source)))
-        output = {"contracts": {k: v for part in parts for k, v in part["contracts"].items()}}
-        _keep(output, kept)
+    output = _kept(kept)
+    if output is None:
+        with locked(root / ".cache" / "solc.lock"):
+            output = _kept(kept)
+            if output is None:
+                with ThreadPoolExecutor(max_workers=2) as pool:
+                    parts = pool.map(lambda part: _compile(part, root), _halves(source, needed))
+                    output = {"contracts": {k: v for p in parts for k, v in p["contracts"].items()}}
+                _keep(output, kept)
     return {
         name: parse_artifact(content, name=name)
         for file, contracts in output["contracts"].items()
@@ -112,13 +120,21 @@ def _compiler_input() -> str:
     )
 
 
-def _halves(source: str) -> list[str]:
-    """Ask for the governor's code in one input and for everything else's in another."""
+def _halves(source: str, needed: bool) -> list[str]:
+    """Ask for half of the code in one input and for the other half in another.
+
+    One contract, the governor or the attacker, takes as long as all others of its part.
+    """
     whole = json.loads(source)
     wanted = _SETTINGS["outputSelection"]["*"]  # type: ignore[index]
     halves = []
     for heavy in (True, False):
-        files = [name for name in whole["sources"] if ("Governor" in name) is heavy]
+        files = [
+            name
+            for name in whole["sources"]
+            if (Path(name).stem in _NEEDED) is needed
+            and (Path(name).stem in ("SeatrialGovernor", "Attacker")) is heavy
+        ]
         selection = {"outputSelection": dict.fromkeys(files, wanted)}
         if files:
             halves.append(json.dumps(whole | {"settings": whole["settings"] | selection}))
@@ -152,6 +168,14 @@ def _compile(source: str, root: Path) -> dict[str, Any]:
     if not isinstance(output.get("contracts"), dict):
         raise SetupError("the Solidity compiler gave no contracts")
     return dict(output)
+
+
+def _kept(kept: Path) -> dict[str, Any] | None:
+    """The result of an earlier compilation, None if there is none that can be read."""
+    try:
+        return dict(json.loads(kept.read_bytes()))
+    except (OSError, ValueError):
+        return None
 
 
 def _keep(output: dict[str, Any], kept: Path) -> None:

@@ -56,11 +56,7 @@ def ensure_packages(progress: Progress | None = None) -> None:
     if _installed() == wanted:
         return
     root = contracts_root()
-    try:
-        (root / ".cache").mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SetupError(f"{root} cannot be created: {error}") from error
-    with _locked(root / ".cache" / "install.lock"):
+    with locked(root / ".cache" / "install.lock"):
         if _installed() == wanted:
             return
         if progress is not None:
@@ -217,9 +213,17 @@ def _npm_ci(root: Path) -> None:
 
 
 @contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold a file lock, so that two processes do not install at once."""
-    with path.open("w") as file:
+def locked(path: Path) -> Iterator[None]:
+    """Hold a file lock, so that two processes do not install or compile at once.
+
+    Raises SetupError if the file cannot be made.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("w")
+    except OSError as error:
+        raise SetupError(f"{path} cannot be created: {error}") from error
+    with file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 

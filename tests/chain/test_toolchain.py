@@ -90,12 +90,12 @@ def test_contracts_compile_in_a_path_with_spaces_and_once(installed):
         if source.name not in ("Lens.sol", "PriceFeed.sol"):
             source.unlink()
     assert load_contract("PriceFeed").creation_code()
-    [kept] = (installed / ".cache" / "solc").glob("*.json")
+    [kept] = (installed / ".cache" / "solc").rglob("*.json")
     compile_contracts.cache_clear()
     # Read from the kept result now: the compiler is out of reach.
     (installed / "solc.js").unlink()
     assert load_contract("Lens").runtime
-    assert [kept] == list((installed / ".cache" / "solc").glob("*.json"))
+    assert [kept] == list((installed / ".cache" / "solc").rglob("*.json"))
     compile_contracts.cache_clear()
     with (sources / "Lens.sol").open("a") as file:
         file.write("// changed\n")
