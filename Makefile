@@ -46,6 +46,8 @@ $(VENV)/.runs: requirements-run.lock pyproject.toml contracts/package-lock.json
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check uv 2>/dev/null || true
 	@# Without a Node of this machine's, 20 or newer, the one among all packages is needed.
 	@if command -v npm >/dev/null 2>&1 && node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null; then $(INSTALL) -r requirements-run.lock; else $(INSTALL) -r requirements.lock; fi
+	@# The longest of all goes on in the background from here: compiling the battery's kernel.
+	@$(BIN)/python -m evaluator.stress.kernel.warmup >/dev/null 2>&1 &
 	@$(INSTALL) --no-deps -e .
 	@$(BIN)/seatrial setup
 	@touch $(VENV)/.runs

@@ -1,5 +1,6 @@
 """Compiling ahead fills the cache that the battery reads."""
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -60,6 +61,18 @@ def test_only_one_of_several_compiles(tmp_path):
     with ThreadPoolExecutor(3) as pool:
         said = list(pool.map(lambda _: run(code, tmp_path), range(3)))
     assert sorted(x.strip() for x in said) == ["", "", "compiled"]
+
+
+def test_who_comes_while_another_compiles_waits_for_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(warmup.numba.config, "CACHE_DIR", str(tmp_path))
+    with (tmp_path / "compiling.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        begun = warmup.start_compiling()
+        assert "-m" not in begun.args  # nothing of ours is loaded only to wait
+        with pytest.raises(subprocess.TimeoutExpired):
+            begun.wait(timeout=0.5)
+    assert begun.wait(timeout=20) == 0
+    assert not warmup.is_compiled()
 
 
 def test_a_home_that_cannot_be_written_still_imports(tmp_path):

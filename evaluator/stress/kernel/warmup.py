@@ -37,6 +37,25 @@ from evaluator.stress.kernel import compilation
 from evaluator.stress.price_process import default_process
 from evaluator.stress.universe import Universe
 
+# Waits until nobody holds the lock.
+_WAIT = "import fcntl, sys; fcntl.flock(open(sys.argv[1], 'w'), fcntl.LOCK_EX)"
+
+
+def _lock_file() -> Path:
+    # numba makes its settings at run time, so that no type checker knows them.
+    folder = Path(getattr(numba.config, "CACHE_DIR"))  # noqa: B009
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / "compiling.lock"
+
+
+def _is_held(path: Path) -> bool:
+    with path.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
 
 def is_compiled() -> bool:
     """Whether the cache holds the compiled kernel of this version."""
@@ -51,8 +70,12 @@ def start_compiling() -> subprocess.Popen[bytes] | None:
     """
     if not compilation.CACHED or is_compiled():
         return None
+    lock = _lock_file()
+    command = [sys.executable, "-m", "evaluator.stress.kernel.warmup"]
+    if _is_held(lock):  # by one that compiles: who only waits need not load anything
+        command = [sys.executable, "-S", "-c", _WAIT, str(lock)]
     return subprocess.Popen(
-        [sys.executable, "-m", "evaluator.stress.kernel.warmup"],
+        command,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -128,10 +151,7 @@ def compile_process() -> None:
 
 def compile_once() -> None:
     """Compile both on two cores, unless another process is at it: then wait for that one."""
-    # numba makes its settings at run time, so that no type checker knows them.
-    folder = Path(getattr(numba.config, "CACHE_DIR"))  # noqa: B009
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "compiling.lock").open("w") as lock:
+    with _lock_file().open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if is_compiled():
             return
