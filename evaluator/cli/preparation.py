@@ -10,8 +10,9 @@ from rich.console import Console
 def setup() -> int:
     """Install the npm packages and compile the contracts; other commands do it when needed.
 
-    Nothing is done that was done before for the same lock file and sources. The
-    battery's kernel goes on compiling in the background, half a minute once per version.
+    Nothing is done that was done before for the same lock file and sources. Contracts
+    that only attacks need are compiled at the first of these. The battery's kernel goes
+    on compiling in the background, half a minute once per version.
     """
     from evaluator.chain.solidity import ensure_contracts
     from evaluator.stress.kernel.warmup import start_compiling
