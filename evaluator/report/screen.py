@@ -154,8 +154,8 @@ def adversary_sentence(report: ReportModel) -> str:
         return f"{tried}: nothing that today's state does not allow as well"
     confirmed = "confirmed with mined transactions" if a.confirmed else "not confirmed"
     return (
-        f"{tried}: a gain of {figures.money(a.gain_usd)} USD and a loss to the protocol of "
-        f"{figures.money(a.loss_usd)} USD by a way not open today, {confirmed}: {a.what}"
+        f"{tried}: a gain of {figures.money(a.gain_usd)} USD at the cost of the protocol, which "
+        f"loses {figures.money(a.loss_usd)} USD, by a way not open today, {confirmed}: {a.what}"
     )
 
 

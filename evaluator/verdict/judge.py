@@ -150,8 +150,9 @@ def _adversary(policy: Policy, evidence: Evidence) -> Iterator[Reason]:
         else "caution.share_of_fail_bounds of fail.adversary_usd",
         sentence=f"{tried} found no loss to the protocol that today's state does not allow as well"
         if worst <= 0.0
-        else f"an adversary gains {figures.money(search.gain_usd)} USD and the protocol loses "
-        f"{figures.money(search.loss_usd)} USD by a way not open today: {search.what}",
+        else f"an adversary gains {figures.money(search.gain_usd)} USD at the cost of the "
+        f"protocol, which loses {figures.money(search.loss_usd)} USD, by a way not open today: "
+        f"{search.what}",
         number=f"{figures.money(worst)} USD",
         bound=f"{figures.money(fail if kind is FAIL else caution)} USD",
         source=f"adversary search, {tried}",
