@@ -75,6 +75,12 @@ def test_who_comes_while_another_compiles_waits_for_it(tmp_path, monkeypatch):
     assert not warmup.is_compiled()
 
 
+def test_a_cache_that_cannot_be_written_to_starts_nothing(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("not a folder")
+    monkeypatch.setattr(warmup.numba.config, "CACHE_DIR", str(tmp_path / "file" / "cache"))
+    assert warmup.start_compiling() is None
+
+
 def test_a_home_that_cannot_be_written_still_imports(tmp_path):
     blocked = tmp_path / "file"
     blocked.write_text("not a folder")

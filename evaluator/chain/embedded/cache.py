@@ -8,13 +8,10 @@ its digests before use; a damaged one is built again.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -23,7 +20,7 @@ from evaluator.chain.anvil_binary import anvil_version, find_anvil
 from evaluator.chain.embedded.build import Progress, build
 from evaluator.chain.embedded.deployment import EMBEDDED_CHAIN_ID, EMBEDDED_LABEL, Deployment
 from evaluator.chain.sandbox import Sandbox
-from evaluator.chain.toolchain import ensure_packages
+from evaluator.chain.toolchain import ensure_packages, locked
 from evaluator.data_files import cache_path, data_path
 from evaluator.errors import SetupError
 
@@ -89,7 +86,7 @@ def embedded_dump(*, seed: int = 0, progress: Progress | None = None) -> Path:
     root = cache_path("embedded")
     key = cache_key(seed=seed)
     folder = root / key
-    with _lock(root / f"{key}.lock"):
+    with locked(root / f"{key}.lock"):
         if _intact(folder):
             folder.touch()
         else:
@@ -171,14 +168,3 @@ def _forget_old(root: Path) -> None:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-@contextmanager
-def _lock(path: Path) -> Iterator[None]:
-    """Hold a file lock; the kernel lets go of it when the process ends."""
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        try:
-            yield
-        finally:
-            fcntl.flock(file, fcntl.LOCK_UN)

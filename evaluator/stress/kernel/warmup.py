@@ -70,9 +70,13 @@ def start_compiling() -> subprocess.Popen[bytes] | None:
     """
     if not compilation.CACHED or is_compiled():
         return None
-    lock = _lock_file()
     command = [sys.executable, "-m", "evaluator.stress.kernel.warmup"]
-    if _is_held(lock):  # by one that compiles: who only waits need not load anything
+    try:
+        lock = _lock_file()
+        held = _is_held(lock)
+    except OSError:
+        return None  # nothing can be kept there: whoever needs the kernel compiles it
+    if held:  # by one that compiles: who only waits need not load anything
         command = [sys.executable, "-S", "-c", _WAIT, str(lock)]
     return subprocess.Popen(
         command,
