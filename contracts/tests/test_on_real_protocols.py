@@ -61,6 +61,16 @@ def liquidator(owner, FlashLiquidator):
 def victim(deployment, pool, data, push):
     """An Aave borrower of USDC against WETH, made liquidatable by a fall of the price."""
     push("WETH", 0.8)
+    # Every test is undone, so that it is the same one each time.
+    if not _VICTIM:
+        _VICTIM.append(_find_victim(deployment, pool, data))
+    return _VICTIM[0]
+
+
+_VICTIM = []
+
+
+def _find_victim(deployment, pool, data):
     weth, usdc = deployment["tokens"]["WETH"], deployment["tokens"]["USDC"]
     for account in deployment["aave"]["borrowers"]:
         if pool.getUserAccountData(account)["healthFactor"] >= 10**18:

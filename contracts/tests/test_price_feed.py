@@ -31,10 +31,28 @@ def test_a_push_tells_of_itself(feed, owner):
 def test_history_is_loaded_in_order(feed, owner):
     now = chain[-1].timestamp
     receipt = feed.load([10, 20, -5], [now - 200, now - 100, now - 100], {"from": owner})
-    assert len(receipt.events["AnswerUpdated"]) == 3
-    assert "NewRound" not in receipt.events
+    assert not receipt.logs
     assert feed.latestAnswer() == -5
     assert feed.getTimestamp(1) == now - 200
+    assert [feed.getAnswer(n) for n in range(5)] == [0, 10, 20, -5, 0]
+    assert [int(x) for x in feed.getRoundData(2)] == [2, 20, now - 100, now - 100, 2]
+    feed.push(7, {"from": owner})
+    feed.load([8], [chain[-1].timestamp], {"from": owner})
+    assert [feed.getAnswer(n) for n in range(1, 7)] == [10, 20, -5, 7, 8, 0]
+    assert feed.latestRound() == 5
+
+
+def test_a_long_history_is_kept_to_the_last_round(feed, owner):
+    start = chain[-1].timestamp - 10_000
+    answers = [(-1) ** n * n * 10**40 for n in range(1, 1_601)]
+    feed.load(answers[:769], [start + n for n in range(769)], {"from": owner})
+    feed.load(answers[769:], [start + n for n in range(769, 1_600)], {"from": owner})
+    assert feed.latestRound() == 1_600
+    for n in (1, 2, 767, 768, 769, 770, 1_535, 1_536, 1_537, 1_599, 1_600):
+        told = [int(x) for x in feed.getRoundData(n)]
+        assert told == [n, answers[n - 1], start + n - 1, start + n - 1, n]
+    with brownie.reverts():
+        feed.getRoundData(1_601)
 
 
 def test_time_does_not_go_back(feed, owner):

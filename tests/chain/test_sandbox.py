@@ -146,7 +146,7 @@ def test_jump_keeps_the_past_and_later_snapshots(bare, feed):
     bare.jump_blocks(50_400)
     feed.send("push", 2, sender=OWNER)
     assert feed.call("latestRoundData", block=before).answer == 1800 * 10**8
-    assert len(bare.logs(address=feed.address, from_block=0)) == 2 + 2 + 2 + 2
+    assert len(bare.logs(address=feed.address, from_block=0)) == 2 + 2 + 2
     bare.revert(inner)
     assert feed.call("latestRoundData").answer == 1
     bare.revert(outer)
@@ -192,7 +192,7 @@ def test_state_can_be_dumped_and_loaded(bare, feed, tmp_path):
         assert again.timestamp() == bare.timestamp()
         there = again.contract(feed.address, feed.abi)
         assert there.call("latestRoundData").answer == 1800 * 10**8
-        assert len(again.logs(address=feed.address, from_block=0)) == 4
+        assert len(again.logs(address=feed.address, from_block=0)) == 2
         there.send("push", 3, sender=OWNER)
         assert again.timestamp() == bare.timestamp() + 12
 
@@ -216,14 +216,16 @@ def test_call_many_keeps_order_and_holds_reverts(bare, feed):
 
 
 def test_logs_filter_by_topic(bare, feed):
+    for answer in (1810 * 10**8, 1820 * 10**8):
+        feed.send("push", answer, sender=OWNER)
     updated = feed.abi.event_topic("AnswerUpdated")
     found = bare.logs(address=feed.address, topics=[updated], from_block=0)
     decoded = [feed.abi.decode_log(log) for log in found]
-    assert [event["current"] for event in decoded] == [1700 * 10**8, 1750 * 10**8, 1800 * 10**8]
+    assert [event["current"] for event in decoded] == [1800 * 10**8, 1810 * 10**8, 1820 * 10**8]
     started = feed.abi.event_topic("NewRound")
-    assert len(bare.logs(topics=[[updated, started]], from_block=0)) == 4
-    third = (3).to_bytes(32, "big")
-    assert len(bare.logs(topics=[updated, None, third], from_block=0)) == 1
+    assert len(bare.logs(topics=[[updated, started]], from_block=0)) == 6
+    fourth = (4).to_bytes(32, "big")
+    assert len(bare.logs(topics=[updated, None, fourth], from_block=0)) == 1
 
 
 def test_simulation_leaves_no_trace(bare, feed):

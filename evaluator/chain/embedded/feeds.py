@@ -76,8 +76,8 @@ def rounds(prices: NDArray[np.float64], *, head: int) -> tuple[list[int], list[i
 class SeededFeeds:
     """The feeds while the chain is built: the first round early, the others at the end.
 
-    anvil works out a state root over all of storage for every block, so that
-    thousands of rounds loaded early would slow down every block after them.
+    The others' times lie after the first blocks: whoever works out the age of an answer,
+    as Venus's oracle does, would fail on them.
     """
 
     def __init__(self, deployer: Deployer, *, seed: int, head: int) -> None:
