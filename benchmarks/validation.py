@@ -29,7 +29,8 @@ from evaluator.stress.calibration.backtest import Coverage, coverage
 from evaluator.stress.calibration.bootstrap import stationary_bootstrap
 from evaluator.stress.calibration.jump_diffusion import jump_diffusion
 from evaluator.stress.calibration.market import MarketEstimate, advanced, estimate_market
-from evaluator.stress.calibration.prices import grid_levels, read_prices
+from evaluator.stress.calibration.price_files import read_prices
+from evaluator.stress.calibration.prices import grid_levels
 from evaluator.stress.calibration.student_t import student_t
 from evaluator.stress.price_process import PriceProcess
 

@@ -6,8 +6,7 @@ an answer, even an error, is not.
 
 from __future__ import annotations
 
-import requests
-
+from evaluator.chain.connection import Headers
 from evaluator.chain.redaction import label, redact
 from evaluator.errors import RpcError, RpcRateLimited, RpcUnreachable
 
@@ -34,9 +33,8 @@ class TryNext(Exception):
         self.retry_after = retry_after  # seconds the endpoint asked to wait
 
 
-def refusal(reply: requests.Response, url: str) -> TryNext | None:
+def refusal(status: int, headers: Headers, url: str) -> TryNext | None:
     """Read the HTTP status: None if the reply is worth parsing."""
-    status = reply.status_code
     if status < 400:
         return None
     if status == 429:
@@ -46,7 +44,7 @@ def refusal(reply: requests.Response, url: str) -> TryNext | None:
                 "name a further RPC URL",
                 code=429,
             ),
-            retry_after=_retry_after(reply.headers.get("Retry-After", "")),
+            retry_after=_retry_after(headers.get("Retry-After", "")),
         )
     if status in (401, 403):
         return TryNext(

@@ -14,15 +14,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from time import sleep
 from typing import Any
 from urllib.parse import urlsplit
 
-import requests
 import tenacity
-import urllib3.exceptions
 
+from evaluator.chain.connection import Connection, NoReply, connect
 from evaluator.chain.redaction import label, redact, register
 from evaluator.chain.refusals import (
     LONGEST_WAIT,
@@ -58,31 +56,6 @@ class BlockRef:
     number: int  # block number
     hash: str  # 0x-prefixed, 32 bytes
     timestamp: int  # seconds since the epoch
-
-
-class _Connection:
-    """One thread's way to one endpoint; what all its requests share is prepared once."""
-
-    def __init__(self, url: str) -> None:
-        self._url = url
-        self.session = requests.Session()
-        # Looking up proxies and .netrc costs more than a local call takes.
-        self.session.trust_env = not is_loopback(url)
-
-    @cached_property
-    def _prepared(self) -> tuple[requests.PreparedRequest, dict[str, Any]]:
-        asked = requests.Request(
-            "POST", self._url, data=b"{}", headers={"Content-Type": "application/json"}
-        )
-        settings = self.session.merge_environment_settings(self._url, {}, True, None, None)
-        return self.session.prepare_request(asked), {**settings}
-
-    def post(self, body: bytes, timeout: float) -> requests.Response:
-        """Send a body; the reply is left to the caller to read."""
-        request, settings = self._prepared
-        request.body = body
-        request.headers["Content-Length"] = str(len(body))
-        return self.session.send(request, timeout=(min(10.0, timeout), timeout), **settings)
 
 
 class RpcClient:
@@ -168,7 +141,7 @@ class RpcClient:
         payload = {"jsonrpc": "2.0", "id": next(self._ids), "method": method, "params": params}
         repeatable = not method.startswith(_ONCE)
 
-        def ask(connection: _Connection, url: str) -> Any:
+        def ask(connection: Connection, url: str) -> Any:
             reply = _single(self._post(connection, url, payload, repeatable), url)
             if "error" in reply:
                 raise classify(error_of(reply["error"], method), url)
@@ -192,7 +165,7 @@ class RpcClient:
             for i, (method, params) in enumerate(calls)
         ]
 
-        def ask(connection: _Connection, url: str) -> list[Any] | None:
+        def ask(connection: Connection, url: str) -> list[Any] | None:
             reply = self._post(connection, url, payload, True)
             if isinstance(reply, dict):
                 if "error" in reply:
@@ -222,7 +195,7 @@ class RpcClient:
         except RpcError as error:
             return error
 
-    def _serve(self, ask: Callable[[_Connection, str], Any]) -> Any:
+    def _serve(self, ask: Callable[[Connection, str], Any]) -> Any:
         """Run `ask` on the endpoints in turn until one serves."""
 
         def one_round() -> Any:
@@ -253,7 +226,7 @@ class RpcClient:
         start = self._current
         return ((start + i) % count for i in range(count))
 
-    def _check(self, connection: _Connection, index: int) -> None:
+    def _check(self, connection: Connection, index: int) -> None:
         """Compare an endpoint's chain and pinned block before trusting it."""
         url = self.urls[index]
         found = int(str(self._ask(connection, url, "eth_chainId", [])), 16)
@@ -279,7 +252,7 @@ class RpcClient:
         self._chain_id = found
         self._checked.add(index)
 
-    def _ask(self, connection: _Connection, url: str, method: str, params: list[object]) -> Any:
+    def _ask(self, connection: Connection, url: str, method: str, params: list[object]) -> Any:
         payload = {"jsonrpc": "2.0", "id": next(self._ids), "method": method, "params": params}
         reply = _single(self._post(connection, url, payload, True), url)
         if "error" in reply:
@@ -288,29 +261,30 @@ class RpcClient:
             raise failure if isinstance(failure, TryNext) else TryNext(error)
         return reply["result"]
 
-    def _connection(self, index: int) -> _Connection:
-        connections: dict[int, _Connection] = self._local.__dict__.setdefault("connections", {})
+    def _connection(self, index: int) -> Connection:
+        connections: dict[int, Connection] = self._local.__dict__.setdefault("connections", {})
         if index not in connections:
-            connections[index] = _Connection(self.urls[index])
+            connections[index] = connect(self.urls[index])
         return connections[index]
 
     def _drop_connection(self, index: int) -> None:
-        connections: dict[int, _Connection] = self._local.__dict__.get("connections", {})
+        connections: dict[int, Connection] = self._local.__dict__.get("connections", {})
         connection = connections.pop(index, None)
         if connection is not None:
-            connection.session.close()
+            connection.close()
 
-    def _post(self, connection: _Connection, url: str, payload: object, repeatable: bool) -> Any:
+    def _post(self, connection: Connection, url: str, payload: object, repeatable: bool) -> Any:
         """Send `payload` and return the parsed reply, bounded in size and time."""
         deadline = time.monotonic() + self.timeout
         cause: Exception | None = None
         wall: TryNext | None = None
+        late = False
         try:
             with connection.post(json.dumps(payload).encode(), self.timeout) as reply:
-                wall = refusal(reply, url)
+                wall = refusal(reply.status, reply.headers, url)
                 body = bytearray()
                 # read1 returns what has come; read would wait for a full chunk, however long.
-                while chunk := reply.raw.read1(_CHUNK, decode_content=True):
+                while chunk := reply.read1(_CHUNK):
                     body += chunk
                     if len(body) > self.max_reply:
                         raise RpcError(
@@ -318,11 +292,13 @@ class RpcClient:
                             "ask for less at a time"
                         )
                     if time.monotonic() > deadline:
-                        raise requests.Timeout(f"no end of the reply in {self.timeout:g} s")
-                status = reply.status_code
-        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-            cause = ConnectionError(redact(root_of(error)))
-            late = isinstance(error, (requests.Timeout, urllib3.exceptions.TimeoutError))
+                        late = True
+                        cause = TimeoutError(f"no end of the reply in {self.timeout:g} s")
+                        connection.close()  # what is still to come is no reply to the next
+                        break
+                status = reply.status
+        except NoReply as error:
+            cause, late = ConnectionError(redact(root_of(error.cause))), error.late
         if cause is not None:
             what = f"in {self.timeout:g} s" if late else "at all"
             failure = RpcUnreachable(f"{label(url)} did not answer {what}: {cause}")

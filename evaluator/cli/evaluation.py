@@ -248,7 +248,7 @@ def check_law(process: str, prices: Path | None, scenario: str | None) -> None:
 
         find_scenario(scenario)
     if prices is not None:
-        from evaluator.stress.calibration.prices import read_prices
+        from evaluator.stress.calibration.price_files import read_prices
 
         read_prices(prices)
 

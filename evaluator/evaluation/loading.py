@@ -14,8 +14,6 @@ import threading
 # In the order of need.
 _NEEDED = (
     "evaluator.evaluation.conclusion",
-    "arch.univariate",
-    "statsmodels.tools.numdiff",
     "evaluator.report.files",
     "evaluator.store.database",
 )
@@ -36,12 +34,15 @@ class Loading:
     def _load(self) -> None:
         # What cannot be imported is told by whoever needs it.
         with contextlib.suppress(ImportError):
+            from evaluator.stress.calibration.kept import any_kept
             from evaluator.stress.kernel.warmup import start_compiling
 
             # In a process of its own: a first run does not wait for it afterwards.
             self._compiler = start_compiling()
             for name in _NEEDED:
                 importlib.import_module(name)
+            if not any_kept():  # volatilities will have to be fitted
+                importlib.import_module("arch.univariate")
 
     def wait(self) -> None:
         """Wait until everything is loaded."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from evaluator.errors import IncompleteState, UnknownProtocol
 from evaluator.evaluation.closed_forms import holding_rows, toxic_rows
 from evaluator.evaluation.conformance import held_against_contracts, replayed, together
+from evaluator.evaluation.loss_profile import asset_odds, fan_of, passage_rows
 from evaluator.evaluation.market_sections import (
     book_debt,
     calibration_evidence,
@@ -27,11 +29,13 @@ from evaluator.evaluation.request import EvaluationRequest, Progress
 from evaluator.evaluation.safe_values import BesideSearch
 from evaluator.evaluation.state import State
 from evaluator.evaluation.stressing import Flag, Stressed, stress
-from evaluator.evaluation.studies import Studies, asset_odds, fan_of, passage_rows, studies
 from evaluator.report.odds import Fan, MarketSection
 from evaluator.stress.battery import Battery
 from evaluator.stress.trial import extend
 from evaluator.verdict.evidence import MarketEvidence, SafeValueEvidence
+
+if TYPE_CHECKING:
+    from evaluator.evaluation.studies import Studies
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -119,6 +123,9 @@ def try_market(
             safe = search.result(progress)
             fan = drawn.result()
         if request.full:
+            # Takes as long to import as all the rest of an evaluation.
+            from evaluator.evaluation.studies import studies
+
             deeper = studies(
                 reading,
                 stressed,

@@ -14,7 +14,6 @@ from evaluator.evaluation.request import EvaluationRequest, Progress
 from evaluator.market import Market, PriceHistory
 from evaluator.report.odds import EstimateRow, ScenarioRow
 from evaluator.stress.battery import Battery
-from evaluator.stress.calibration.prices import read_prices
 from evaluator.stress.estimate import Estimate
 from evaluator.stress.metrics import survival_metric
 from evaluator.stress.outcome import Outcome, OutcomePair
@@ -161,6 +160,8 @@ def preferred_histories(
     """Return a file's prices where it has an asset, else feed rounds."""
     if prices is None:
         return tuple(rounds)
+    from evaluator.stress.calibration.price_files import read_prices  # with all of pandas
+
     given = read_prices(prices)
     told = {h.symbol for h in given}
     return (*given, *(h for h in rounds if h.symbol not in told))

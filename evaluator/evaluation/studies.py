@@ -1,4 +1,4 @@
-"""What is worked out beside the odds: over time, by asset, and, on demand, what drives the loss."""
+"""What is worked out on demand: what drives the loss, and how a large one may come."""
 
 from __future__ import annotations
 
@@ -11,27 +11,18 @@ import numpy as np
 from evaluator.errors import ConfigurationError
 from evaluator.evaluation.market_sections import book_debt, book_shares
 from evaluator.evaluation.measurement import Reading
-from evaluator.evaluation.odds import RESPONDING, STATIC, TODAY, estimate_row
+from evaluator.evaluation.odds import STATIC, TODAY, estimate_row
 from evaluator.evaluation.request import Progress
 from evaluator.evaluation.stressing import Flag, Stressed, independently
 from evaluator.market import AssetClass, Market
 from evaluator.report.odds import (
-    AssetOdds,
-    Fan,
-    FanSeries,
-    FirstPassageRow,
     GreekRow,
-    OddsRow,
     RareRow,
     Sensitivity,
     SensitivityRow,
 )
-from evaluator.stress.fan import bad_debt_fan
-from evaluator.stress.first_passage import first_passage
 from evaluator.stress.greeks import Greek, greeks
 from evaluator.stress.lever import find_lever
-from evaluator.stress.metrics import asset_differences, asset_metrics
-from evaluator.stress.outcome import Outcome
 from evaluator.stress.processes.jump_diffusion import JumpDiffusion
 from evaluator.stress.rare import METHOD as RARE_METHOD
 from evaluator.stress.rare import RareEstimate, rare_probability
@@ -51,93 +42,6 @@ _RARE_SHARES = (0.01, 0.1)  # of the market's debt, losses whose chances are loo
 _RARE_PATHS, _RARE_SEARCH = 4_000, 1_000  # weighted ones for each, and of a round before
 _HOURS = 24.0
 _LEAST_MOVE = 0.005  # moves of a scenario that are worth a word
-
-
-def fan_of(
-    reading: Reading, stressed: Stressed, *, seed: int, cancelled: Flag | None = None
-) -> Fan | None:
-    """Return bad debt over time; None when the market cannot be read after execution."""
-    if reading.after is None:
-        return None
-    fan = bad_debt_fan(
-        reading.before,
-        reading.after,
-        process=stressed.process,
-        battery=stressed.battery,
-        seed=seed,
-        cancelled=cancelled,
-    )
-    named = [(TODAY, fan.before), (STATIC, fan.after)]
-    if fan.responding is not None:
-        named.append((RESPONDING, fan.responding))
-    return Fan(
-        time=tuple(fan.time.tolist()),
-        levels=fan.levels,
-        series=tuple(
-            FanSeries(name=name, quantiles=tuple(tuple(q) for q in table.tolist()))
-            for name, table in named
-        ),
-        samples=fan.samples,
-    )
-
-
-def asset_odds(stressed: Stressed) -> tuple[AssetOdds, ...]:
-    """Return the bad debt of every asset that was left unpaid on some path."""
-    pair, battery = stressed.pair, stressed.battery
-    today, after = asset_metrics(pair.before, battery), asset_metrics(pair.after, battery)
-    change = asset_differences(pair.before, pair.after, battery)
-    responding, moved = None, None
-    if pair.responding is not None:
-        responding = asset_metrics(pair.responding, battery)
-        moved = asset_differences(pair.before, pair.responding, battery)
-    named = (
-        ("expected_bad_debt", "expected bad debt"),
-        ("expected_shortfall_99", "expected bad debt, worst 1% of paths"),
-    )
-    return tuple(
-        AssetOdds(
-            asset=symbol,
-            rows=tuple(
-                OddsRow(
-                    name=name,
-                    label=label,
-                    today=estimate_row(getattr(today[a], name)),
-                    after_static=estimate_row(getattr(after[a], name)),
-                    after_responding=(
-                        None if responding is None else estimate_row(getattr(responding[a], name))
-                    ),
-                    difference=estimate_row(getattr(change[a], name)),
-                    difference_responding=(
-                        None if moved is None else estimate_row(getattr(moved[a], name))
-                    ),
-                )
-                for name, label in named
-            ),
-        )
-        for a, symbol in enumerate(pair.before.symbols)
-        if any(o.bad_debt_by_asset[:, a].any() for o in _outcomes(stressed))
-    )
-
-
-def _outcomes(stressed: Stressed) -> tuple[Outcome, ...]:
-    pair = stressed.pair
-    return (pair.before, pair.after, *(() if pair.responding is None else (pair.responding,)))
-
-
-def passage_rows(stressed: Stressed) -> tuple[FirstPassageRow, ...]:
-    """Return when paths became insolvent, and how many never did."""
-    rows = []
-    for name, outcome in zip((TODAY, STATIC, RESPONDING), _outcomes(stressed), strict=False):
-        found = first_passage(outcome, stressed.battery)
-        rows.append(
-            FirstPassageRow(
-                name=name,
-                events=found.events,
-                censored=found.censored,
-                median=None if found.median is None else estimate_row(found.median),
-            )
-        )
-    return tuple(rows)
 
 
 @dataclass(frozen=True, kw_only=True)

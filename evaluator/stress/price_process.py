@@ -9,7 +9,6 @@ from typing import Protocol, cast
 
 from evaluator.errors import ConfigurationError
 from evaluator.market import Asset, PriceHistory
-from evaluator.stress.calibration.choice import held_out
 from evaluator.stress.calibration.jump_diffusion import fit_jump_diffusion
 from evaluator.stress.calibration.report import (
     AssetCalibration,
@@ -110,6 +109,9 @@ def fit_best(
     Registered as `best`; `calibration.held_out` has every candidate's score.
     Raises CalibrationError when there are too few prices to hold any out.
     """
+    # Laws of distributions take as long to import as all the rest of an evaluation.
+    from evaluator.stress.calibration.choice import held_out
+
     found = held_out(assets, histories, step=step)
     process = process_by_name(found.best)(assets, histories, step=step, sampling=sampling)
     report = replace(process.calibration, held_out=found.estimates())

@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 
 from evaluator.market import Asset, PriceHistory
-from evaluator.stress.calibration.likelihood import fit_normal_jumps
 from evaluator.stress.calibration.market import MarketEstimate, estimate_market
 from evaluator.stress.calibration.report import (
     AssetCalibration,
@@ -97,6 +96,9 @@ def fit_merton(
     until: int | None = None,
 ) -> JumpDiffusion:
     """Return constant volatilities and own jumps by maximum likelihood, no market-wide jumps."""
+    # Needs the laws of distributions, which take long to import; the default does not.
+    from evaluator.stress.calibration.likelihood import fit_normal_jumps
+
     estimate = estimate_market(assets, histories, step=step, until=until)
     free = len(estimate.factors)
     volatility = np.array([f.prior.volatility for f in estimate.factors])

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from itertools import accumulate
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import lfilter
+
+from evaluator.stress.calibration.kept import kept_fit
 
 FloatArray = NDArray[np.float64]
 
@@ -15,6 +18,8 @@ EWMA_HALF_LIFE = 3.0 * 86_400.0  # seconds
 # A persistence of 1 would make variance a random walk without a long run.
 LONGEST_HALF_LIFE = 30.0 * 86_400.0  # seconds
 _FEWEST_FOR_GARCH = 500
+
+_Garch = tuple[float, float, float | None, float | None]  # alpha, beta and their errors
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,10 +51,10 @@ class VarianceFilter:
         constant = (1.0 - self.alpha - self.beta) * self.long_run
         innovations = constant + self.alpha * returns**2
         # The first variance is the long run: no look at the returns to come.
-        following, _ = lfilter(
-            [1.0], [1.0, -self.beta], innovations, zi=np.array([self.beta * self.long_run])
+        following = accumulate(
+            innovations.tolist(), lambda last, new: new + self.beta * last, initial=self.long_run
         )
-        return np.concatenate([[self.long_run], following])
+        return np.fromiter(following, dtype=np.float64, count=len(returns) + 1)
 
 
 def fit_variance(returns: FloatArray, *, step: float) -> VarianceFilter:
@@ -69,7 +74,9 @@ def fit_variance(returns: FloatArray, *, step: float) -> VarianceFilter:
     else:
         error = float((returns**2).std() / np.sqrt(max(len(returns), 1)))
     longest = 0.5 ** (step / LONGEST_HALF_LIFE)
-    found = _garch(returns) if len(returns) >= _FEWEST_FOR_GARCH and variance > 0.0 else None
+    found = None
+    if len(returns) >= _FEWEST_FOR_GARCH and variance > 0.0:
+        found = cast(_Garch | None, kept_fit("GARCH(1,1)", returns, _garch))
     if found is not None:
         alpha, beta, alpha_error, beta_error = found
         persistence = min(alpha + beta, longest)
@@ -96,7 +103,7 @@ def fit_variance(returns: FloatArray, *, step: float) -> VarianceFilter:
     )
 
 
-def _garch(returns: FloatArray) -> tuple[float, float, float | None, float | None] | None:
+def _garch(returns: FloatArray) -> _Garch | None:
     # Takes a second to import; a market without histories never needs it.
     from arch import arch_model
     from arch.utility.exceptions import ConvergenceWarning

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import numpy as np
 from numba import njit
 from scipy.special import ndtri
-from scipy.stats import qmc
 
 from evaluator.errors import ConfigurationError
 from evaluator.stress.processes import philox
@@ -57,6 +56,9 @@ def normal_blocks(
 def _sobol_blocks(
     buffer: FloatArray, seed: int, first: int, count: int
 ) -> Iterator[tuple[int, FloatArray]]:
+    # Takes as long to import as all the rest of an evaluation, which rarely needs it.
+    from scipy.stats import qmc
+
     _, rows, steps = buffer.shape
     dimensions = rows * steps
     if dimensions > qmc.Sobol.MAXDIM:

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from evaluator.errors import CalibrationError
 from evaluator.market import PriceHistory
-from evaluator.stress.calibration import prices
-from evaluator.stress.calibration.prices import checked, grid_levels, grid_returns, read_prices
+from evaluator.stress.calibration import price_files
+from evaluator.stress.calibration.price_files import read_prices
+from evaluator.stress.calibration.prices import checked, grid_levels, grid_returns
 
 
 def history(times, values, symbol="X") -> PriceHistory:
@@ -152,10 +153,10 @@ def test_hostile_files_are_refused_with_a_sentence(tmp_path: Path, name, content
 
 def test_files_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     path = write(tmp_path / "x.csv", pd.DataFrame({"time": range(1, 100), "price": [1.0] * 99}))
-    monkeypatch.setattr(prices, "MAX_ROWS", 50)
+    monkeypatch.setattr(price_files, "MAX_ROWS", 50)
     with pytest.raises(CalibrationError, match="more than 50 rows"):
         read_prices(path)
-    monkeypatch.setattr(prices, "MAX_FILE_BYTES", 100)
+    monkeypatch.setattr(price_files, "MAX_FILE_BYTES", 100)
     with pytest.raises(CalibrationError, match="at most 100"):
         read_prices(path)
     with pytest.raises(CalibrationError, match="cannot be read"):

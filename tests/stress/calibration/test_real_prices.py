@@ -10,7 +10,8 @@ import pytest
 
 from evaluator.market import Asset, AssetClass
 from evaluator.stress.calibration.market import estimate_market
-from evaluator.stress.calibration.prices import grid_levels, read_prices
+from evaluator.stress.calibration.price_files import read_prices
+from evaluator.stress.calibration.prices import grid_levels
 from evaluator.stress.scenarios import find_scenario
 
 PRICES = Path(__file__).parents[3].parent / "shared/data/prices/binance_perp_1h_2020_2024"

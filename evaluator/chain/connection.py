@@ -1,0 +1,166 @@
+"""One thread's way to one endpoint: straight for a node of this machine, else by `requests`.
+
+An evaluation asks its local node a thousand times or more. What `requests` does for
+each call (proxies, cookies, adapters) takes twice as long as the node does, and a
+node on loopback needs none of it.
+"""
+
+from __future__ import annotations
+
+import http.client
+import select
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+_HEADERS = {"Content-Type": "application/json"}
+_CONNECT_LIMIT = 10.0  # seconds to reach an endpoint, within the time of a reply
+
+
+class Headers(Protocol):
+    """Headers by name, in any letter case."""
+
+    def get(self, name: str, failobj: str, /) -> str:
+        """Return a header's value, or `failobj` if there is none."""
+        ...
+
+
+class Reply(Protocol):
+    """What an endpoint answered, not read yet."""
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+        ...
+
+    @property
+    def headers(self) -> Headers:
+        """The reply's headers."""
+        ...
+
+    def read1(self, amount: int, /) -> bytes:
+        """Return what has come, `amount` bytes at most; empty at the end."""
+        ...
+
+
+class NoReply(Exception):
+    """The endpoint could not be reached, broke off or was too slow."""
+
+    def __init__(self, cause: BaseException, *, late: bool) -> None:
+        super().__init__(str(cause))
+        self.cause = cause  # what the library says
+        self.late = late  # it was reached, and did not answer in time
+
+
+class Connection(Protocol):
+    """Sends request bodies to one endpoint, one after the other."""
+
+    def post(self, body: bytes, timeout: float) -> AbstractContextManager[Reply]:
+        """Send a body; `timeout` in seconds bounds each wait. Raises NoReply."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the endpoint; the next `post` connects again."""
+        ...
+
+
+def connect(url: str) -> Connection:
+    """Return the way to an endpoint; nothing is opened yet."""
+    parts = urlsplit(url)
+    local = parts.hostname in ("127.0.0.1", "localhost", "::1")
+    if local and parts.scheme == "http" and parts.username is None:
+        return _Straight(parts.hostname or "", parts.port or 80, _target(parts.path, parts.query))
+    return _ByRequests(url)
+
+
+def _target(path: str, query: str) -> str:
+    return f"{path or '/'}{'?' if query else ''}{query}"
+
+
+class _Straight:
+    """HTTP/1.1 over one connection that is kept."""
+
+    def __init__(self, host: str, port: int, target: str) -> None:
+        self._connection = http.client.HTTPConnection(host, port)
+        self._target = target
+
+    @contextmanager
+    def post(self, body: bytes, timeout: float) -> Iterator[Reply]:
+        line = self._connection
+        try:
+            if line.sock is not None and _ended(line.sock):
+                line.close()  # an idle connection that the endpoint closed
+            if line.sock is None:
+                line.timeout = min(_CONNECT_LIMIT, timeout)
+                line.connect()
+            line.sock.settimeout(timeout)
+            line.request("POST", self._target, body, _HEADERS)
+            with line.getresponse() as reply:
+                yield reply
+        except (OSError, http.client.HTTPException) as error:
+            line.close()
+            raise NoReply(error, late=isinstance(error, TimeoutError)) from error
+        except BaseException:
+            line.close()  # what was not read would be taken for the next reply
+            raise
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+def _ended(sock: Any) -> bool:
+    """Whether there is something to read before anything was asked: the end."""
+    watch = select.poll()
+    watch.register(sock, select.POLLIN)
+    return bool(watch.poll(0))
+
+
+class _ByRequests:
+    """By `requests`: proxies, certificates and credentials as its users know them."""
+
+    def __init__(self, url: str) -> None:
+        # A third of a second to import, which a local node never needs.
+        import requests
+
+        self._url = url
+        self._session = requests.Session()
+        # What all requests share is prepared once.
+        asked = requests.Request("POST", url, data=b"{}", headers=_HEADERS)
+        self._prepare: Callable[[], Any] = lambda: self._session.prepare_request(asked)
+        self._prepared: Any = None
+        self._settings: dict[str, Any] = {}
+
+    @contextmanager
+    def post(self, body: bytes, timeout: float) -> Iterator[Reply]:
+        import requests
+        import urllib3.exceptions
+
+        limits = (min(_CONNECT_LIMIT, timeout), timeout)
+        try:
+            if self._prepared is None:
+                settings = self._session.merge_environment_settings(self._url, {}, True, None, None)
+                self._settings = {**settings}
+                self._prepared = self._prepare()
+            self._prepared.body = body
+            self._prepared.headers["Content-Length"] = str(len(body))
+            with self._session.send(self._prepared, timeout=limits, **self._settings) as reply:
+                yield _Decoded(reply)
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+            slow = isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError)
+            raise NoReply(error, late=slow) from error
+
+    def close(self) -> None:
+        self._session.close()
+
+
+class _Decoded:
+    """A reply of `requests`, unpacked as it is read."""
+
+    def __init__(self, reply: Any) -> None:
+        self.status: int = reply.status_code
+        self.headers: Headers = reply.headers
+        self._raw = reply.raw
+
+    def read1(self, amount: int, /) -> bytes:
+        return bytes(self._raw.read1(amount, decode_content=True))
