@@ -7,12 +7,14 @@ from types import SimpleNamespace
 
 import pytest
 
+from evaluator.data_files import cache_root, data_path
 from evaluator.errors import ConfigurationError, IncompleteState
 from evaluator.pytest_plugin import MarketOdds, Odds, Seatrial, Trial
 from evaluator.stress.estimate import Estimate
 
 pytest_plugins = ["pytester"]
 
+CACHE = cache_root()
 QUIET = ("-p", "no:pytest-brownie", "-p", "no:cacheprovider", "-p", "no:randomly")
 
 
@@ -86,11 +88,17 @@ def test_without_a_market_the_odds_say_so(tmp_path) -> None:
 @pytest.mark.slow
 @pytest.mark.chain
 def test_a_proposal_is_evaluated_and_leaves_its_report(
-    pytester: pytest.Pytester, sandbox, deployment
+    pytester: pytest.Pytester, sandbox, deployment, monkeypatch
 ) -> None:
     from evaluator import propose_weth_threshold_cut
 
+    # The project has a home of its own, and in it there is no compiled kernel.
+    monkeypatch.setenv("SEATRIAL_CACHE", str(CACHE))
+
     proposed = propose_weth_threshold_cut(sandbox, deployment)
+    # The whole search for attacks has tests of its own.
+    policy = (data_path("templates") / "policy.toml").read_text(encoding="utf-8")
+    (pytester.path / "policy.toml").write_text(policy.replace("sequences = 200", "sequences = 4"))
     pytester.makepyfile(
         f"""
         def test_survival(seatrial):
@@ -99,6 +107,7 @@ def test_a_proposal_is_evaluated_and_leaves_its_report(
                 proposal={proposed.proposal_id},
                 rpc={sandbox.rpc.urls[0]!r},
                 paths=32,
+                policy="policy.toml",
             )
             assert trial.verdict == "FAIL"
             assert trial.report.headline.verdict == "FAIL"

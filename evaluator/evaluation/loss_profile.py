@@ -24,6 +24,7 @@ def fan_of(
         process=stressed.process,
         battery=stressed.battery,
         seed=seed,
+        pair=stressed.pair,
         cancelled=cancelled,
     )
     named = [(TODAY, fan.before), (STATIC, fan.after)]

@@ -17,6 +17,7 @@ from evaluator.market import Market
 from evaluator.stress.battery import Battery
 from evaluator.stress.engine import engine_named
 from evaluator.stress.estimate import quantile_interval
+from evaluator.stress.outcome import OutcomePair
 from evaluator.stress.processes.process import PriceProcess
 from evaluator.stress.stored import StoredPaths
 from evaluator.stress.trial import Flag, parameter_sets, simulate
@@ -48,31 +49,40 @@ def bad_debt_fan(
     process: PriceProcess,
     battery: Battery,
     seed: int,
+    pair: OutcomePair | None = None,
     workers: int | None = None,
     progress: Callable[[int, int], None] | None = None,
     cancelled: Flag | None = None,
 ) -> BadDebtFan:
-    """Return the fan of two readings of a market on the first paths of the battery's seed."""
+    """Return the fan of two readings of a market on the first paths of the battery's seed.
+
+    `pair` is what the battery came to if it was run already: the last mark is its own.
+    """
     universe, existing, sets = parameter_sets(before, after)
     paths = min(battery.paths, MOST_PATHS)
     K = min(MARKS, battery.steps)
     ends = [round(battery.steps * (k + 1) / K) for k in range(K)]
     table = np.zeros((len(sets), len(LEVELS), K + 1))
     law = StoredPaths.draw(process, seed=seed, paths=paths, steps=battery.steps)
+    known = None if pair is None or len(pair.before) < paths else pair
     for k, end in enumerate(ends):
-        outcomes, _ = simulate(
-            sets,
-            universe=universe,
-            existing=existing,
-            process=law,
-            battery=replace(battery, paths=paths, horizon=end * battery.step),
-            seed=seed,
-            engine=engine_named("certificate"),
-            workers=workers,
-            cancelled=cancelled,
-        )
+        if known is not None and end == battery.steps:
+            runs = (known.before, known.after, known.responding)
+            outcomes = tuple(outcome for outcome in runs if outcome is not None)
+        else:
+            outcomes, _ = simulate(
+                sets,
+                universe=universe,
+                existing=existing,
+                process=law,
+                battery=replace(battery, paths=paths, horizon=end * battery.step),
+                seed=seed,
+                engine=engine_named("certificate"),
+                workers=workers,
+                cancelled=cancelled,
+            )
         for i, outcome in enumerate(outcomes):
-            loss = outcome.new_bad_debt
+            loss = outcome.new_bad_debt[:paths]
             table[i, :, k + 1] = [quantile_interval(loss, a, battery.level)[0] for a in LEVELS]
         if progress is not None:
             progress(k + 1, K)

@@ -30,6 +30,7 @@ from bot.worker import SubprocessEvaluator
 from bot.workshop import Workshop
 from evaluator import Deployment, Sandbox, open_governor, propose_weth_threshold_cut
 from evaluator.chain.embedded.proposals import ProposalRef
+from evaluator.data_files import data_path
 
 pytestmark = [pytest.mark.chain, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -46,12 +47,22 @@ def _evaluator(sandbox: Sandbox, work: Path, report: str = "") -> SubprocessEval
     )
 
 
+def _few_attacks(folder: Path) -> str:
+    """Write a policy with a short search for attacks: the whole one has tests of its own."""
+    policy = (data_path("templates") / "policy.toml").read_text(encoding="utf-8")
+    path = folder / "policy.toml"
+    path.write_text(policy.replace("sequences = 200", "sequences = 4"), encoding="utf-8")
+    return str(path)
+
+
 async def test_a_proposal_is_evaluated_executed_and_scored(
     sandbox: Sandbox, deployment: Deployment, tmp_path: Path
 ) -> None:
     proposal = propose_weth_threshold_cut(sandbox, deployment)
     sandbox.mine()
     heard: list[Progress] = []
+    work = tmp_path / "work"
+    work.mkdir()
     order = EvaluationOrder(
         kind=JobKind.EVALUATION,
         chain="anvil",
@@ -59,8 +70,9 @@ async def test_a_proposal_is_evaluated_executed_and_scored(
         governor=proposal.governor,
         proposal=str(proposal.proposal_id),
         paths=PATHS,
+        policy=_few_attacks(tmp_path),
     )
-    result = await _evaluator(sandbox, tmp_path).evaluate(order, progress=heard.append)
+    result = await _evaluator(sandbox, work).evaluate(order, progress=heard.append)
     assert result.verdict in {"PASS", "CAUTION", "FAIL", "INCONCLUSIVE"}
     report = json.loads(result.report)
     assert report["headline"]["verdict"] == result.verdict
@@ -74,11 +86,11 @@ async def test_a_proposal_is_evaluated_executed_and_scored(
     body = post_body(result.markdown, reference="st0123456789abcdef", limit=32_000)
     assert len(body) <= 32_000
     assert len({note.stage for note in heard}) >= 4
-    assert list(tmp_path.iterdir()) == []
+    assert list(work.iterdir()) == []
 
     # What the evaluation predicted, held against a real execution on the same chain.
     trace = await asyncio.to_thread(_execute, sandbox, deployment, proposal)
-    card = await _evaluator(sandbox, tmp_path, result.report).evaluate(
+    card = await _evaluator(sandbox, work, result.report).evaluate(
         replace(order, kind=JobKind.SCORECARD, prediction=1, block=trace), progress=heard.append
     )
     assert card.verdict == "AS PREDICTED", card.headline
@@ -114,7 +126,7 @@ async def test_a_draft_asked_for_on_discord_is_evaluated(
             ],
             "governors": [{"chain": "anvil", "address": governor, "name": "DAO",
                            "markets": [deployment.aave.pool]}],
-            "evaluation": {"paths": 100, "at_once": 1},
+            "evaluation": {"paths": 100, "at_once": 1, "policy": _few_attacks(tmp_path)},
             "discord": DiscordSettings(token=SecretStr("t" * 30)),
         }
     )  # fmt: skip

@@ -7,7 +7,9 @@ import pytest
 from evaluator.chain.abi import Abi
 from evaluator.data_files import data_path
 from evaluator.evaluation import EvaluationRequest, evaluate
+from evaluator.evaluation.odds import MeasuredOdds
 from evaluator.evaluation.request import Silence
+from evaluator.stress.trial import run
 
 CONFIGURATOR = Abi.parse(["function configureReserveAsCollateral(address,uint256,uint256,uint256)"])
 
@@ -35,20 +37,22 @@ def test_more_paths_are_run_until_the_limit_and_are_those_of_a_longer_run(
     )
     file = proposal_file((places.aave.pool_configurator, call))
     request = EvaluationRequest(
-        file=file, policy=policy, paths=64, most_paths=64, attack_sequences=0
+        file=file, policy=policy, paths=64, most_paths=192, attack_sequences=0
     )
-    short = evaluate(request)
-    assert short.verdict.more_paths_help
     told = Stages()
-    longer = evaluate(replace(request, most_paths=192), told)
-    whole = evaluate(replace(request, paths=192, most_paths=192))
+    longer = evaluate(request, told)
     assert told.names.count("more paths") == 2  # 128, then the limit of 192
-    pairs = [one.trials[0].stressed.pair for one in (short, longer, whole)]
-    assert [len(p.before) for p in pairs] == [64, 192, 192]
-    assert pairs[1].digest() == pairs[2].digest()
-    odds = longer.report.markets[0].odds
-    assert odds == whole.report.markets[0].odds
-    assert odds[0].today.samples == 192
-    assert longer.verdict.kind is whole.verdict.kind
     assert longer.manifest.paths == 64
     assert longer.manifest.most_paths == 192
+    stressed = longer.trials[0].stressed
+    assert len(stressed.pair.before) == 192
+    whole = run(
+        *stressed.markets,
+        process=stressed.process,
+        battery=replace(stressed.battery, paths=192),
+        seed=request.seed,
+    )
+    assert stressed.pair.digest() == whole.digest()
+    odds = longer.report.markets[0].odds
+    assert odds == MeasuredOdds.of(whole, stressed.battery).rows(stressed.battery)
+    assert odds[0].today.samples == 192

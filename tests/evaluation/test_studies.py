@@ -54,8 +54,15 @@ def test_what_was_not_asked_for_is_said_to_be_missing(aave):
 def test_a_full_evaluation_shows_greeks_sensitivity_and_rare_and_plausible_losses(
     aave, monkeypatch
 ):
-    monkeypatch.setattr(module, "_RARE_PATHS", 200)
-    monkeypatch.setattr(module, "_RARE_SEARCH", 200)
+    for name, few in {
+        "_RARE_PATHS": 200,
+        "_RARE_SEARCH": 200,
+        "_SENSITIVITY_SAMPLES": 4,
+        "_SENSITIVITY_PATHS": 64,
+        "_MOST_BUMPED": 3,
+        "_GENERATIONS": 5,
+    }.items():
+        monkeypatch.setattr(module, name, few)
     trial, told = aave.trials[0], Stages()
     few = replace(trial.stressed, battery=replace(trial.stressed.battery, paths=64))
     found = studies(trial.reading, few, name="Aave V3", seed=0, progress=told)

@@ -39,6 +39,19 @@ def test_marks_are_the_same_whatever_is_drawn_beside_them(build):
     np.testing.assert_array_equal(fan.before, other.before)
 
 
+def test_a_battery_that_was_run_already_gives_the_last_mark(build):
+    before = build.random_market(3, N=40)
+    after = build.with_parameters(before, "T0", liquidation_threshold=0.9)
+    law = crash(build)
+    alone = bad_debt_fan(before, after, process=law, battery=BATTERY, seed=5)
+    for paths in (60, 90, 30):  # as many, more and too few to be of use
+        pair = run(before, after, process=law, battery=replace(BATTERY, paths=paths), seed=5)
+        fan = bad_debt_fan(before, after, process=law, battery=BATTERY, seed=5, pair=pair)
+        np.testing.assert_array_equal(fan.before, alone.before)
+        np.testing.assert_array_equal(fan.after, alone.after)
+    assert not np.array_equal(alone.before, alone.after)
+
+
 def test_first_passage_is_at_the_crash_and_counts_who_never_gets_there(build):
     m = build.random_market(3, N=40)
     outcome = run(m, m, process=crash(build), battery=BATTERY, seed=5).before

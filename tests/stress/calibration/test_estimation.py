@@ -98,7 +98,7 @@ def test_merton_is_recovered_within_its_errors():
         jumps=JumpLaw(**{**vars(no_jumps(1)), "intensity": np.array([50.0]),
                          "mean": np.array([-0.05]), "deviation": np.array([0.04])}),
     )  # fmt: skip
-    returns = np.diff(np.log(process.paths(seed=1, first=0, count=1, steps=17_520)[0, :, 0]))
+    returns = np.diff(np.log(process.paths(seed=1, first=0, count=1, steps=8_760)[0, :, 0]))
     fit = fit_normal_jumps(returns, dt=DT)
     for name, true in (("sigma", 0.7), ("intensity", 50.0), ("mean", -0.05), ("deviation", 0.04)):
         error = fit.error(name)
