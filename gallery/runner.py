@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from evaluator.chain.embedded import EmbeddedChain, ProposalRef, start_embedded
+from evaluator.chain.embedded import ProposalRef, start_embedded
 from evaluator.chain.sandbox import Sandbox
 from evaluator.errors import ConfigurationError, SeatrialError
 from evaluator.evaluation import Evaluation, EvaluationRequest, evaluate
@@ -43,12 +43,15 @@ class Result:
 
 
 @contextmanager
-def opened(case: Case, base: EmbeddedChain) -> Iterator[tuple[Sandbox, ProposalRef]]:
-    """Fork the embedded chain, set the case up on it and make its proposal."""
-    with Sandbox.fork(base.sandbox.rpc.urls) as sandbox:
-        proposal = case.build(Stage(sandbox, base.deployment))
-        sandbox.mine()
-        yield sandbox, proposal
+def opened(case: Case) -> Iterator[tuple[Sandbox, ProposalRef]]:
+    """Start the embedded chain, set the case up on it and make its proposal.
+
+    No fork of one chain for all cases: what forks a fork asks twice for all it reads.
+    """
+    with start_embedded(seed=0) as chain:
+        proposal = case.build(Stage(chain.sandbox, chain.deployment))
+        chain.sandbox.mine()
+        yield chain.sandbox, proposal
 
 
 def run(
@@ -66,21 +69,18 @@ def run(
     """
     told = Silence() if progress is None else progress
     results = []
-    with start_embedded(seed=0) as base:
-        for case in cases:
-            result = _one(case, base, paths=paths, seed=seed, progress=told)
-            results.append(result)
-            if finished is not None:
-                finished(result)
+    for case in cases:
+        result = _one(case, paths=paths, seed=seed, progress=told)
+        results.append(result)
+        if finished is not None:
+            finished(result)
     return tuple(results)
 
 
-def evaluated(
-    case: Case, base: EmbeddedChain, *, paths: int, seed: int, progress: Progress
-) -> Evaluation:
+def evaluated(case: Case, *, paths: int, seed: int, progress: Progress) -> Evaluation:
     """Evaluate a case with the defaults everybody gets, but for the number of paths."""
     progress.stage(case.name, "setting the stage")
-    with opened(case, base) as (sandbox, proposal):
+    with opened(case) as (sandbox, proposal):
         request = EvaluationRequest(
             governor=proposal.governor,
             proposal_id=proposal.proposal_id,
@@ -101,10 +101,10 @@ def write(results: Sequence[Result], path: Path) -> None:
         ) from error
 
 
-def _one(case: Case, base: EmbeddedChain, *, paths: int, seed: int, progress: Progress) -> Result:
+def _one(case: Case, *, paths: int, seed: int, progress: Progress) -> Result:
     began, busy = time.monotonic(), _cpu_seconds()
     try:
-        evaluation = evaluated(case, base, paths=paths, seed=seed, progress=progress)
+        evaluation = evaluated(case, paths=paths, seed=seed, progress=progress)
     except SeatrialError as error:
         error.add_note(f"while running the case {case.name}")
         raise

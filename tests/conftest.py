@@ -52,3 +52,13 @@ def sandbox(read_only_sandbox: Sandbox) -> Iterator[Sandbox]:
     """
     with Sandbox.fork(read_only_sandbox.rpc.urls) as chain:
         yield chain
+
+
+@pytest.fixture
+def whole_chain(embedded_dump: Path) -> Iterator[Sandbox]:
+    """An embedded chain of a test's own that holds all its state, for evaluations to fork.
+
+    A fork of a fork asks twice for everything it reads.
+    """
+    with Sandbox.from_state(embedded_dump, chain_id=EMBEDDED_CHAIN_ID) as chain:
+        yield chain

@@ -88,14 +88,14 @@ def test_without_a_market_the_odds_say_so(tmp_path) -> None:
 @pytest.mark.slow
 @pytest.mark.chain
 def test_a_proposal_is_evaluated_and_leaves_its_report(
-    pytester: pytest.Pytester, sandbox, deployment, monkeypatch
+    pytester: pytest.Pytester, whole_chain, deployment, monkeypatch
 ) -> None:
     from evaluator import propose_weth_threshold_cut
 
     # The project has a home of its own, and in it there is no compiled kernel.
     monkeypatch.setenv("SEATRIAL_CACHE", str(CACHE))
 
-    proposed = propose_weth_threshold_cut(sandbox, deployment)
+    proposed = propose_weth_threshold_cut(whole_chain, deployment)
     # The whole search for attacks has tests of its own.
     policy = (data_path("templates") / "policy.toml").read_text(encoding="utf-8")
     (pytester.path / "policy.toml").write_text(policy.replace("sequences = 200", "sequences = 4"))
@@ -105,7 +105,7 @@ def test_a_proposal_is_evaluated_and_leaves_its_report(
             trial = seatrial.evaluate(
                 governor={proposed.governor!r},
                 proposal={proposed.proposal_id},
-                rpc={sandbox.rpc.urls[0]!r},
+                rpc={whole_chain.rpc.urls[0]!r},
                 paths=32,
                 policy="policy.toml",
             )

@@ -56,23 +56,23 @@ def _few_attacks(folder: Path) -> str:
 
 
 async def test_a_proposal_is_evaluated_executed_and_scored(
-    sandbox: Sandbox, deployment: Deployment, tmp_path: Path
+    whole_chain: Sandbox, deployment: Deployment, tmp_path: Path
 ) -> None:
-    proposal = propose_weth_threshold_cut(sandbox, deployment)
-    sandbox.mine()
+    proposal = propose_weth_threshold_cut(whole_chain, deployment)
+    whole_chain.mine()
     heard: list[Progress] = []
     work = tmp_path / "work"
     work.mkdir()
     order = EvaluationOrder(
         kind=JobKind.EVALUATION,
         chain="anvil",
-        chain_id=sandbox.chain_id,
+        chain_id=whole_chain.chain_id,
         governor=proposal.governor,
         proposal=str(proposal.proposal_id),
         paths=PATHS,
         policy=_few_attacks(tmp_path),
     )
-    result = await _evaluator(sandbox, work).evaluate(order, progress=heard.append)
+    result = await _evaluator(whole_chain, work).evaluate(order, progress=heard.append)
     assert result.verdict in {"PASS", "CAUTION", "FAIL", "INCONCLUSIVE"}
     report = json.loads(result.report)
     assert report["headline"]["verdict"] == result.verdict
@@ -89,8 +89,8 @@ async def test_a_proposal_is_evaluated_executed_and_scored(
     assert list(work.iterdir()) == []
 
     # What the evaluation predicted, held against a real execution on the same chain.
-    trace = await asyncio.to_thread(_execute, sandbox, deployment, proposal)
-    card = await _evaluator(sandbox, work, result.report).evaluate(
+    trace = await asyncio.to_thread(_execute, whole_chain, deployment, proposal)
+    card = await _evaluator(whole_chain, work, result.report).evaluate(
         replace(order, kind=JobKind.SCORECARD, prediction=1, block=trace), progress=heard.append
     )
     assert card.verdict == "AS PREDICTED", card.headline
@@ -115,14 +115,15 @@ def _execute(sandbox: Sandbox, deployment: Deployment, proposal: ProposalRef) ->
 
 
 async def test_a_draft_asked_for_on_discord_is_evaluated(
-    sandbox: Sandbox, deployment: Deployment, tmp_path: Path
+    whole_chain: Sandbox, deployment: Deployment, tmp_path: Path
 ) -> None:
     """From the suggestion of a parameter to the answer that waits to be delivered."""
     governor = deployment.openzeppelin.governor.lower()
+    urls = list(whole_chain.rpc.urls)
     settings = Settings.model_validate(
         {
             "chains": [
-                {"name": "anvil", "chain_id": sandbox.chain_id, "urls": list(sandbox.rpc.urls)}
+                {"name": "anvil", "chain_id": whole_chain.chain_id, "urls": urls}
             ],
             "governors": [{"chain": "anvil", "address": governor, "name": "DAO",
                            "markets": [deployment.aave.pool]}],
@@ -139,7 +140,7 @@ async def test_a_draft_asked_for_on_discord_is_evaluated(
         outbox=Outbox(database),
         surveys=SurveyStore(database),
     )
-    evaluator = _evaluator(sandbox, tmp_path / "work")
+    evaluator = _evaluator(whole_chain, tmp_path / "work")
     surveyor = Surveyor(settings, hold.surveys, evaluator)
     voice = DiscordVoice(settings, database, SubscriptionStore(database))
     chorus = Chorus(hold.store, [voice])

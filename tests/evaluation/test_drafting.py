@@ -249,8 +249,8 @@ def test_values_are_read_as_people_type_them(unit, text, value):
     assert parse_value(parameter, text) == value
 
 
-def test_a_draft_and_its_submission_have_the_same_digests(sandbox, deployment, tmp_path):
-    url = tuple(sandbox.rpc.urls)
+def test_a_draft_and_its_submission_have_the_same_digests(whole_chain, deployment, tmp_path):
+    url = tuple(whole_chain.rpc.urls)
     with open_state(EvaluationRequest(urls=url), Silence()) as opened:
         found = read_markets(opened, (), Silence())
         made = draft(
@@ -262,7 +262,7 @@ def test_a_draft_and_its_submission_have_the_same_digests(sandbox, deployment, t
     made.write(path)
     drafted = evaluate(EvaluationRequest(file=path, urls=url, paths=64, attack_sequences=0))
     ref = propose_openzeppelin(
-        sandbox,
+        whole_chain,
         deployment,
         [Call(target=c.target, calldata=c.calldata) for c in made.calls],
         description=made.description,

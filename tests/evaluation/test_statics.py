@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 
 from evaluator.chain.abi import Abi
-from evaluator.chain.embedded import propose_openzeppelin, start_embedded
+from evaluator.chain.embedded import propose_openzeppelin
 from evaluator.chain.embedded.proposals import Call
-from evaluator.chain.sandbox import Sandbox
 from evaluator.chain.solidity import load_contract
 from evaluator.evaluation.measurement import measure
 from evaluator.evaluation.request import EvaluationRequest, Silence
@@ -24,13 +23,6 @@ BUILDER = "0x5ea70000000000000000000000000000000000b0"
 pytestmark = [pytest.mark.chain]
 
 SOURCES = Abi.parse(["function setAssetSources(address[] assets, address[] sources)"])
-
-
-@pytest.fixture(scope="module")
-def base():
-    """One embedded chain, forked for every proposal."""
-    with start_embedded(seed=0) as chain:
-        yield chain
 
 
 def found(sandbox, proposal):
@@ -67,9 +59,9 @@ def grave(findings):
         pytest.param("oracle-same-code", [], marks=pytest.mark.slow),
     ],
 )
-def test_cases_of_the_gallery(base, name, expected):
+def test_cases_of_the_gallery(name, expected):
     (case,) = chosen([name])
-    with opened(case, base) as (sandbox, proposal):
+    with opened(case) as (sandbox, proposal):
         assert grave(found(sandbox, proposal)) == expected
 
 
@@ -78,27 +70,26 @@ def test_the_demonstrations_have_no_weak_points(aave, compound):
         assert not [f for f in evaluation.report.findings if f.kind == FindingKind.STATIC]
 
 
-def test_a_new_source_is_told_by_what_it_does(base):
+def test_a_new_source_is_told_by_what_it_does(whole_chain, deployment):
     """Three sources at once: the spot of a pool, a near floor, and an open feed."""
-    with Sandbox.fork(base.sandbox.rpc.urls) as sandbox:
-        where = base.deployment
-        feeds, tokens = where.feeds, where.tokens
-        link = deploy(sandbox, "BoundedFeed", feeds["LINK"], 1_500_000_000, 10**12)
-        curve = deploy(sandbox, "PriceFeed", 8, "CRV / USD", "0x" + "00" * 20)
-        sandbox.send(BUILDER, curve, PUSH.encode("push", 95_000_000))
-        pair = next(p for p in where.uniswap.v2_pairs if {p.token0, p.token1} == {"WETH", "USDC"})
-        spot = deploy(sandbox, "PairFeed", pair.address, tokens["WETH"], feeds["USDC"])
-        data = SOURCES.encode(
-            "setAssetSources", [tokens[s] for s in ("LINK", "CRV", "WETH")], [link, curve, spot]
-        )
-        ref = propose_openzeppelin(
-            sandbox,
-            where,
-            [Call(target=where.aave.oracle, value=0, calldata=data)],
-            description="# New sources of prices",
-        )
-        sandbox.mine()
-        findings = found(sandbox, ref)
+    sandbox, where = whole_chain, deployment
+    feeds, tokens = where.feeds, where.tokens
+    link = deploy(sandbox, "BoundedFeed", feeds["LINK"], 1_500_000_000, 10**12)
+    curve = deploy(sandbox, "PriceFeed", 8, "CRV / USD", "0x" + "00" * 20)
+    sandbox.send(BUILDER, curve, PUSH.encode("push", 95_000_000))
+    pair = next(p for p in where.uniswap.v2_pairs if {p.token0, p.token1} == {"WETH", "USDC"})
+    spot = deploy(sandbox, "PairFeed", pair.address, tokens["WETH"], feeds["USDC"])
+    data = SOURCES.encode(
+        "setAssetSources", [tokens[s] for s in ("LINK", "CRV", "WETH")], [link, curve, spot]
+    )
+    ref = propose_openzeppelin(
+        sandbox,
+        where,
+        [Call(target=where.aave.oracle, value=0, calldata=data)],
+        description="# New sources of prices",
+    )
+    sandbox.mine()
+    findings = found(sandbox, ref)
     titles = grave(findings)
     assert "the price of LINK has a floor at 70% of today's" in titles
     assert any(t == "anybody can set the price of CRV" for t in titles)
