@@ -22,6 +22,7 @@ from evaluator.chain.multicall import BatchReader
 from evaluator.chain.receipts import ZERO, Log, Receipt, unhex, word
 from evaluator.chain.reverts import ErrorBook
 from evaluator.chain.rpc import BlockRef, RpcClient, is_loopback, pin_block
+from evaluator.chain.unconfirmed import NOT_CONFIRMED, find_unconfirmed
 from evaluator.errors import (
     AnvilError,
     ChainError,
@@ -61,6 +62,7 @@ class Sandbox:
         self._readers: dict[RpcClient, BatchReader] = {}
         self._gas_limit: int | None = None
         self._sync = True
+        self._sent: set[str] = set()  # hashes of transactions
         self._simulates: bool | None = None
 
     @classmethod
@@ -384,15 +386,20 @@ class Sandbox:
             try:
                 answer = self.rpc.request("eth_sendTransactionSync", [request])
             except RpcError as error:
-                if error.code != _UNKNOWN_METHOD:
+                if NOT_CONFIRMED in str(error):
+                    answer = find_unconfirmed(self.rpc, sender, self._sent, above=self.block.number)
+                elif error.code == _UNKNOWN_METHOD:
+                    self._sync = False
+                if answer is None and self._sync:
                     raise
-                self._sync = False
         if answer is None:
             tx_hash = self.rpc.request("eth_sendTransaction", [request])
             answer = self.rpc.request("eth_getTransactionReceipt", [tx_hash])
         if not isinstance(answer, dict):
             raise RpcError(f"{self.rpc.label} mined no transaction: is it set to mine at once?")
-        return Receipt.from_json(answer)
+        receipt = Receipt.from_json(answer)
+        self._sent.add(receipt.tx_hash)
+        return receipt
 
     def _failure(self, receipt: Receipt) -> TransactionReverted:
         """Find out why a mined transaction failed."""

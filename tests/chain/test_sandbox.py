@@ -43,6 +43,47 @@ def test_sends_as_anyone_and_reads_back(bare, feed):
     assert [feed.abi.decode_log(log).name for log in receipt.logs] == ["NewRound", "AnswerUpdated"]
 
 
+def anvil_gives_up(monkeypatch, sandbox, *, first):
+    """Have anvil give up waiting for the next transaction, after `first` was done to it."""
+    real = sandbox.rpc.request
+    left = [True]
+
+    def request(method, params=()):
+        if method == "eth_sendTransactionSync" and left:
+            left.clear()
+            first(real, params)
+            raise RpcError("eth_sendTransactionSync failed: Transaction confirmation timeout")
+        return real(method, params)
+
+    monkeypatch.setattr(sandbox.rpc, "request", request)
+
+
+def mined(real, params):
+    real("eth_sendTransactionSync", params)
+
+
+def left_in_the_pool(real, params):
+    real("evm_setAutomine", [False])
+    real("eth_sendTransaction", params)
+
+
+@pytest.mark.parametrize("first", [mined, left_in_the_pool])
+def test_a_transaction_that_anvil_gave_up_waiting_for_is_found(bare, feed, monkeypatch, first):
+    feed.send("push", 7, sender=OWNER)
+    anvil_gives_up(monkeypatch, bare, first=first)
+    receipt = feed.send("push", 7, sender=OWNER)
+    assert receipt.status == 1
+    assert receipt.block == bare.block_number()
+    assert feed.call("latestRound") == 5
+
+
+def test_a_transaction_that_never_came_is_not_taken_for_an_earlier_one(bare, feed, monkeypatch):
+    feed.send("push", 7, sender=OWNER)
+    anvil_gives_up(monkeypatch, bare, first=lambda real, params: None)
+    with pytest.raises(RpcError, match="confirmation timeout"):
+        feed.send("push", 7, sender=OWNER)
+
+
 def test_contracts_can_send(bare, feed):
     assert bare.send(feed.address, OTHER).sender == feed.address
 

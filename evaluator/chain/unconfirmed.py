@@ -1,0 +1,33 @@
+"""Transactions that anvil accepted and then gave up waiting for.
+
+Once in some hundred thousand it misses the block it mined, or to mine one at all, and
+answers `eth_sendTransactionSync` after half a minute with an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from evaluator.chain.rpc import RpcClient
+
+NOT_CONFIRMED = "Transaction confirmation timeout"
+_LOOKED_AT = 2  # blocks
+
+
+def find_unconfirmed(rpc: RpcClient, sender: str, known: Collection[str], *, above: int) -> Any:
+    """Return the receipt of the sender's latest transaction that is not known, mined if need be.
+
+    `known` are hashes; blocks up to number `above` are not looked at. None if there is no
+    such transaction. Raises RpcError.
+    """
+    for mined in (False, True):
+        if mined:
+            rpc.request("evm_mine")
+        head = int(rpc.request("eth_blockNumber"), 16)
+        for number in range(head, max(head - _LOOKED_AT, above), -1):
+            block = rpc.request("eth_getBlockByNumber", [hex(number), True])
+            for found in block["transactions"]:
+                if found["from"] == sender.lower() and found["hash"] not in known:
+                    return rpc.request("eth_getTransactionReceipt", [found["hash"]])
+    return None
