@@ -14,6 +14,10 @@ from evaluator.report.files import read_report
 
 PAGE = Path(__file__).parents[1] / "docs" / "tutorial.md"
 DONE_BEFORE = {"make setup", ". .venv/bin/activate"}
+FEWER = {
+    "demo": ["--paths", "200"],
+    "evaluate": ["--paths", "200", "--attack-sequences", "8"],
+}
 # A verdict is an exit code of its own; everything else ends with 0.
 VERDICTS = {"evaluate": {0, 1, 2}}
 
@@ -36,9 +40,8 @@ def test_every_line_of_the_tutorial_does_what_it_says(embedded_dump, tmp_path):
     said = defaultdict(str)
     for line in lines():
         words = shlex.split(line)
-        if words[1] == "evaluate":
-            # The whole search has tests of its own, and takes longer than all the rest.
-            words += ["--attack-sequences", "8"]
+        # Many paths and the whole search have tests of their own and take longer than all else.
+        words += FEWER.get(words[1], [])
         done = subprocess.run(
             words,
             cwd=tmp_path,

@@ -13,7 +13,7 @@ from evaluator.chain.contract import Contract
 from evaluator.chain.solidity import load_contract
 from evaluator.evaluation.measurement import venues_of
 from evaluator.protocols.adapter import adapters
-from evaluator.protocols.depth import measure_liquidity
+from evaluator.protocols.depth import measure_liquidity, share_liquidity
 from gallery.stage import BUILDER, Stage
 
 pytestmark = [pytest.mark.chain, pytest.mark.slow]
@@ -46,7 +46,7 @@ class Attacked:
         change()
         scene = Scene(
             sandbox=self.sandbox,
-            after=self.read(),
+            after=share_liquidity(before, self.adapter.read(self.sandbox, self.root)),
             before=before,
             before_block=block,
             venues=self.venues,
