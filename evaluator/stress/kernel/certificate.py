@@ -212,7 +212,7 @@ def doubtful_shortfall(tb: Table, m: Memory, t: int) -> float:
     """Bad debt of the sleepers that were not looked at in step t, USD."""
     total = 0.0
     for u in range(m.counter[TOUCHED]):
-        i = m.touched[u]
+        i = int(np.int64(m.touched[u]))
         sleep = np.int64(m.position[i, SLEEP])
         if sleep % SLEEPS == DOUBTFUL and sleep // SLEEPS < t:
             total += shortfall(tb, m.amount, i, m.state)[0]
@@ -353,7 +353,7 @@ def horizon(
     unit_prices(m.state)
     scan(tb, c, m, True)
     for u in range(m.counter[TOUCHED]):
-        i = m.touched[u]
+        i = int(np.int64(m.touched[u]))
         if m.position[i, SLEEP] % SLEEPS != AWAKE:
             insert(m.word, m.summary, i)
     i = following(m.word, m.summary, -1)

@@ -11,9 +11,10 @@ import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar, cast
 
 import numba
+from numba import types
 
 from evaluator.data_files import cache_path
 from evaluator.errors import SetupError
@@ -61,6 +62,23 @@ _INNER = {
 }
 
 
+def _without_literals(compiled: Any) -> Any:
+    """Have a function compiled once for integers, whichever constants it is called with.
+
+    numba would compile it for the constant 9, for 11 and for a variable apart, and for the
+    first value of a variable whose type it has not worked out yet. LLVM puts constants in
+    their places after inlining anyway.
+    """
+    look_up = compiled.get_call_template
+
+    def with_types_only(args: tuple[Any, ...], kws: dict[str, Any]) -> Any:
+        plain: Callable[[Any], Any] = types.unliteral
+        return look_up(tuple(map(plain, args)), {name: plain(x) for name, x in kws.items()})
+
+    compiled.get_call_template = with_types_only
+    return compiled
+
+
 def entry(function: Callable[P, R]) -> Callable[P, R]:
     """Compile a function that Python calls; it runs without the GIL."""
     compiled = numba.njit(  # type: ignore[call-overload]
@@ -72,10 +90,10 @@ def entry(function: Callable[P, R]) -> Callable[P, R]:
 def inlined(function: Callable[P, R]) -> Callable[P, R]:
     """Compile a function into whatever compiled function calls it."""
     compiled = numba.njit(forceinline=True, **_INNER)(function)  # type: ignore[call-overload]
-    return cast(Callable[P, R], compiled)
+    return cast(Callable[P, R], _without_literals(compiled))
 
 
 def called(function: Callable[P, R]) -> Callable[P, R]:
     """Compile a function that compiled functions call and that is not copied into them."""
     compiled = numba.njit(**_INNER)(function)  # type: ignore[call-overload]
-    return cast(Callable[P, R], compiled)
+    return cast(Callable[P, R], _without_literals(compiled))
