@@ -14,7 +14,10 @@ contract Lens {
         bytes data; // what was returned, or the revert data, cut at `mostBytes`
     }
 
-    /// @param gasEach Gas offered to each call
+    /// @dev One that fails for want of gas must not pass for one that reverts
+    error TooManyCalls(uint256 done);
+
+    /// @param gasEach Gas offered to each call, all of it or none are read
     /// @param mostBytes Bytes of an answer that are kept
     function read(uint256 gasEach, uint256 mostBytes, Call[] calldata calls)
         external
@@ -23,6 +26,8 @@ contract Lens {
     {
         results = new Result[](calls.length);
         for (uint256 i = 0; i < calls.length; i++) {
+            // A call is given no more than 63 parts of 64 of what is left (EIP-150).
+            if (gasleft() < gasEach + gasEach / 32) revert TooManyCalls(i);
             (results[i].success, results[i].data) = _read(gasEach, mostBytes, calls[i]);
         }
         blockNumber = block.number;

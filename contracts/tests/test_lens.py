@@ -1,3 +1,4 @@
+import brownie
 import pytest
 from brownie import chain, web3
 
@@ -38,6 +39,13 @@ def test_a_huge_answer_is_cut(lens, owner):
     [(success, data)] = lens.read(5_000_000, 64, [(huge, "0x")])[1]
     assert success
     assert len(bytes(data)) == 64
+
+
+def test_calls_that_would_be_short_of_gas_are_not_made(lens, feed):
+    calls = [(feed, feed.latestAnswer.encode_input())] * 50
+    assert len(lens.read(100_000, 64, calls, {"gas_limit": 2_000_000})[1]) == 50
+    with brownie.reverts():
+        lens.read(1_990_000, 64, calls, {"gas_limit": 2_000_000})
 
 
 def test_one_that_burns_all_gas_leaves_some_for_the_rest(lens, feed, owner):

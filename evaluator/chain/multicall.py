@@ -1,6 +1,7 @@
 """Read many contracts at one block in few requests.
 
-The local anvil takes JSON-RPC batches fastest. A remote endpoint counts and
+The local anvil takes JSON-RPC batches of calls that do much as fast as anything; many that
+do little it takes twice as fast in one `eth_call`. A remote endpoint counts and
 bills each call of a batch, so there many reads travel in one `eth_call`: through
 Multicall3 where it is deployed, else through our Lens put in place by a state
 override, else as a batch after all.
@@ -32,6 +33,7 @@ _LENS_ADDRESS = "0x5ea7000000000000000000000000000000001e45"
 _GAS_EACH = 3_000_000  # gas a read may take in the lens
 _MOST_BYTES = 65_536  # bytes of an answer the lens keeps
 _LOCAL_CHUNK = 400  # calls in a batch to a local node
+_WORTH_A_LENS = 16  # small calls to a local node
 _REMOTE_CHUNK = 150  # calls in one eth_call
 _BATCH_CHUNK = 50  # calls in a batch to a remote endpoint
 
@@ -49,19 +51,22 @@ class BatchReader:
         self._errors = errors
         self._way: str | None = "batch" if local else None
 
-    def read(self, calls: Sequence[Call], block: str) -> list[Answer]:
+    def read(self, calls: Sequence[Call], block: str, *, small: bool = False) -> list[Answer]:
         """Answers in order; a reverted call is a TransactionReverted in its place.
 
-        `block` is a number in hex or a tag. Raises RpcError if the endpoint fails.
+        `block` is a number in hex or a tag; `small` says that every call is cheap and answers
+        little. Raises RpcError if the endpoint fails.
         """
         if self._way is None:
             self._way = self._find_way(block)
-        chunk = _REMOTE_CHUNK
-        if self._way == "batch":
+        way, chunk = self._way, _REMOTE_CHUNK
+        if self._local and small and len(calls) >= _WORTH_A_LENS:
+            way, chunk = "lens", _LOCAL_CHUNK
+        elif way == "batch":
             chunk = _LOCAL_CHUNK if self._local else _BATCH_CHUNK
         answers: list[Answer] = []
         for start in range(0, len(calls), chunk):
-            answers += self._chunk(calls[start : start + chunk], block)
+            answers += self._chunk(calls[start : start + chunk], block, way)
         return answers
 
     def _find_way(self, block: str) -> str:
@@ -74,11 +79,11 @@ class BatchReader:
             return "batch"
         return "lens"
 
-    def _chunk(self, calls: Sequence[Call], block: str) -> list[Answer]:
-        if self._way == "batch":
+    def _chunk(self, calls: Sequence[Call], block: str, way: str) -> list[Answer]:
+        if way == "batch":
             return self._batch(calls, block)
         try:
-            if self._way == "multicall3":
+            if way == "multicall3":
                 return self._multicall3(calls, block)
             return self._lens(calls, block)
         except ChainError:
@@ -86,7 +91,7 @@ class BatchReader:
             if len(calls) == 1:
                 return self._batch(calls, block)
             half = len(calls) // 2
-            return self._chunk(calls[:half], block) + self._chunk(calls[half:], block)
+            return self._chunk(calls[:half], block, way) + self._chunk(calls[half:], block, way)
 
     def _batch(self, calls: Sequence[Call], block: str) -> list[Answer]:
         requests = [("eth_call", [_request(to, data), block]) for to, data in calls]

@@ -174,18 +174,22 @@ class Sandbox:
             raise reverted from error
 
     def call_many(
-        self, calls: Sequence[tuple[str, bytes]], *, block: int | str = "latest"
+        self,
+        calls: Sequence[tuple[str, bytes]],
+        *,
+        block: int | str = "latest",
+        small: bool = False,
     ) -> list[bytes | TransactionReverted]:
         """Call many contracts at one block, in few requests.
 
-        Answers in order; a reverted call is a TransactionReverted in its place. Raises
-        RpcError if the endpoint fails.
+        Answers in order; a reverted call is a TransactionReverted in its place. `small` says
+        that every call is cheap and answers little. Raises RpcError if the endpoint fails.
         """
         source = self._source(block)
         if source not in self._readers:
             local = source is not self.upstream and self.anvil is not None
             self._readers[source] = BatchReader(source, local=local, errors=self._errors)
-        return self._readers[source].read(calls, _tag(block))
+        return self._readers[source].read(calls, _tag(block), small=small)
 
     def get_code(self, address: str, *, block: int | str = "latest") -> bytes:
         """The code at `address`; empty for an account without any."""

@@ -68,7 +68,7 @@ def read_rounds(
     for start in range(0, len(ids), step):
         part = ids[start : start + step]
         calls = [(feed, asked + i.to_bytes(32, "big")) for i in part]
-        answers = [_round(raw) for raw in read_raw(sandbox, calls, block=block)]
+        answers = [_round(raw) for raw in read_raw(sandbox, calls, block=block, small=True)]
         for answer in answers:
             if answer is not None:
                 found.setdefault(answer[2], answer[1])

@@ -62,12 +62,16 @@ def read_one(
 
 
 def read_raw(
-    sandbox: Sandbox, calls: Sequence[tuple[str, bytes]], *, block: int
+    sandbox: Sandbox, calls: Sequence[tuple[str, bytes]], *, block: int, small: bool = False
 ) -> list[bytes | None]:
-    """Answer calls with raw return data; None for a failed or an oversized one."""
+    """Answer calls with raw return data; None for a failed or an oversized one.
+
+    `small` as for `Sandbox.call_many`.
+    """
     out: list[bytes | None] = []
     for start in range(0, len(calls), BATCH):
-        for result in sandbox.call_many(calls[start : start + BATCH], block=block):
+        part = calls[start : start + BATCH]
+        for result in sandbox.call_many(part, block=block, small=small):
             if isinstance(result, TransactionReverted) or len(result) > ANSWER_LIMIT:
                 out.append(None)
             else:
@@ -87,7 +91,8 @@ def read_words(
     For the many balances of a book. Raises IncompleteState, saying `what` was read.
     """
     out: list[int] = []
-    for (to, data), answer in zip(calls, read_raw(sandbox, calls, block=block), strict=True):
+    answers = read_raw(sandbox, calls, block=block, small=True)
+    for (to, data), answer in zip(calls, answers, strict=True):
         if answer is None or len(answer) != 32:
             raise IncompleteState(
                 f"{what} could not be read at block {block}: {to} did not answer the call "

@@ -51,7 +51,11 @@ class Past(Sandbox):
         return super().call(to, data, sender=sender, value=value, block=self._at(block))
 
     def call_many(
-        self, calls: Sequence[tuple[str, bytes]], *, block: int | str = "latest"
+        self,
+        calls: Sequence[tuple[str, bytes]],
+        *,
+        block: int | str = "latest",
+        small: bool = False,  # noqa: ARG002
     ) -> list[bytes | TransactionReverted]:
         """See Sandbox.call_many; one after the other."""
         out: list[bytes | TransactionReverted] = []
