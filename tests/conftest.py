@@ -19,6 +19,16 @@ from evaluator.chain.sandbox import Sandbox
 pytest_plugins = ["leak_search"]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the tests that are given most time, lest one runs alone at the end."""
+
+    def given(item: pytest.Item) -> float:
+        limit = item.get_closest_marker("timeout")
+        return float(limit.args[0]) if limit is not None and limit.args else 0.0
+
+    items.sort(key=given, reverse=True)  # keeps the order of equals
+
+
 @pytest.fixture(scope="session")
 def embedded_dump() -> Path:
     """State file of the embedded chain of seed 0, built once under a file lock."""
