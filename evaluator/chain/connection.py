@@ -10,7 +10,7 @@ from __future__ import annotations
 import http.client
 import select
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -69,13 +69,12 @@ def connect(url: str) -> Connection:
     """Return the way to an endpoint; nothing is opened yet."""
     parts = urlsplit(url)
     local = parts.hostname in ("127.0.0.1", "localhost", "::1")
-    if local and parts.scheme == "http" and parts.username is None:
-        return _Straight(parts.hostname or "", parts.port or 80, _target(parts.path, parts.query))
-    return _ByRequests(url)
-
-
-def _target(path: str, query: str) -> str:
-    return f"{path or '/'}{'?' if query else ''}{query}"
+    if local and parts.scheme == "http" and parts.username is None and url.isascii():
+        # A port that is none is told by `requests` when something is sent.
+        with suppress(ValueError):
+            target = f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}"
+            return _Straight(parts.hostname or "", parts.port or 80, target)
+    return _ByRequests(url, local=local)
 
 
 class _Straight:
@@ -119,12 +118,13 @@ def _ended(sock: Any) -> bool:
 class _ByRequests:
     """By `requests`: proxies, certificates and credentials as its users know them."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, local: bool) -> None:
         # A third of a second to import, which a local node never needs.
         import requests
 
         self._url = url
         self._session = requests.Session()
+        self._session.trust_env = not local  # proxies and .netrc are for other machines
         # What all requests share is prepared once.
         asked = requests.Request("POST", url, data=b"{}", headers=_HEADERS)
         self._prepare: Callable[[], Any] = lambda: self._session.prepare_request(asked)

@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from evaluator.chain import redaction, rpc
+from evaluator.chain import connection, redaction, rpc
 from evaluator.chain.rpc import RpcClient, pin_block
 from evaluator.errors import (
     ConfigurationError,
@@ -33,6 +33,7 @@ class Endpoint:
         self.block_hash = block_hash
         self.requests: list[object] = []  # parsed bodies
         self.script: list[object] = []  # functions(handler, body) used up first
+        self.lines: list[socket.socket] = []  # the requests came in by
         self.always = None  # such a function for every request
         outer = self
 
@@ -45,6 +46,7 @@ class Endpoint:
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 outer.requests.append(body)
+                outer.lines.append(self.connection)
                 act = outer.script.pop(0) if outer.script else outer.always
                 if act is not None:
                     act(self, body)
@@ -114,9 +116,11 @@ def dying(handler, body):
     handler.close_connection = True
 
 
-@pytest.fixture
-def endpoints():
-    """Make endpoints that are closed at the end."""
+@pytest.fixture(params=["straight", "by requests"])
+def endpoints(request, monkeypatch):
+    """Make endpoints that are closed at the end, spoken to in both ways there are."""
+    if request.param == "by requests":
+        monkeypatch.setattr(rpc, "connect", lambda url: connection._ByRequests(url, local=True))
     made: list[Endpoint] = []
 
     def make(**kwargs):
@@ -315,6 +319,20 @@ def test_nobody_there(endpoints):
     ) as caught:
         RpcClient(url, retries=0).request("eth_blockNumber")
     assert KEY not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["http://localhost:99999", "http://localhost:1/päth", "http://::1"])
+def test_a_local_url_that_leads_nowhere(url):
+    with pytest.raises(RpcUnreachable, match="did not answer at all"):
+        RpcClient(url, retries=0).request("eth_blockNumber")
+
+
+def test_an_idle_connection_that_was_closed_is_opened_again(endpoints):
+    endpoint = endpoints()
+    client = RpcClient(endpoint.url, retries=0)
+    assert client.request("eth_blockNumber") == hex(100)
+    endpoint.lines[-1].shutdown(socket.SHUT_RDWR)
+    assert client.request("eth_blockNumber") == hex(100)
 
 
 def test_an_oversized_reply_is_refused(endpoints):

@@ -53,7 +53,7 @@ def kept_fit(
 
 
 def any_kept() -> bool:
-    """Whether fits of this version were kept, so that what makes them may not be needed."""
+    """Whether fits were kept, so that what makes them may not be needed."""
     with contextlib.suppress(SetupError, OSError):
         return next(cache_path("fits").glob("*.json"), None) is not None
     return False
