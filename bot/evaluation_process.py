@@ -104,8 +104,12 @@ def serve(task: dict[str, Any], say: Callable[[str, object], None]) -> int:
         )
 
     try:
-        limit_resources(memory=task["memory"], cpu_seconds=task["cpu_seconds"])
         run = load_entry_point(task["entry_point"])
+        # What may take more than an evaluation is done before anything hostile is read.
+        prepare = getattr(sys.modules[run.__module__], "prepare", None)
+        if callable(prepare):
+            prepare()
+        limit_resources(memory=task["memory"], cpu_seconds=task["cpu_seconds"])
         order = EvaluationOrder.from_json(task["order"])
         work = folder / "work"
         work.mkdir(exist_ok=True)

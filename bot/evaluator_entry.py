@@ -16,6 +16,7 @@ from evaluator import (
     EvaluationRequest,
     Theme,
     draft,
+    ensure_contracts,
     evaluate,
     open_state,
     outline_markets,
@@ -36,6 +37,11 @@ from evaluator import (
 NOTES_APART = 0.5  # seconds between two notes of progress within a stage
 # The charts that a message on Discord shows, by the name of the chart.
 DARK = {"survival": "survival-dark", "loss_exceedance": "loss_exceedance-dark"}
+
+
+def prepare() -> None:
+    """Compile our contracts, for which Node reserves more address space than a worker may have."""
+    ensure_contracts(everything=True)
 
 
 class _Told:

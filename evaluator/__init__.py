@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from evaluator.chain.redaction import redact, redact_logs
     from evaluator.chain.rpc import BlockRef, RpcClient, pin_block
     from evaluator.chain.sandbox import Sandbox
+    from evaluator.chain.solidity import ensure_contracts
     from evaluator.errors import (
         ConfigurationError,
         ProposalError,
@@ -111,6 +112,7 @@ _HOMES = {
         "scorecard_sentence",
         "scorecard_verdict",
     ),
+    "evaluator.chain.solidity": ("ensure_contracts",),
     "evaluator.evaluation.drafting": ("draft", "outline_markets", "read_markets"),
     "evaluator.evaluation.survey": ("Survey", "survey"),
     "evaluator.governance.adapter": ("GovernorAdapter", "open_governor"),
@@ -168,6 +170,7 @@ __all__ = [
     "WrongChain",
     "comparison_table",
     "draft",
+    "ensure_contracts",
     "evaluate",
     "open_governor",
     "open_state",

@@ -45,15 +45,18 @@ _LIMIT = 300  # seconds a compilation may take
 _NEEDED = ("Lens", "PriceFeed", "SeatrialGovernor", "SeatrialVotes")
 
 
-def ensure_contracts(progress: Progress | None = None) -> None:
+def ensure_contracts(progress: Progress | None = None, *, everything: bool = False) -> None:
     """Install the npm packages and compile what every evaluation needs, if that was not done.
 
-    `progress` is told in words what is being done. Raises SetupError.
+    With `everything` also what only attacks need. `progress` is told in words what is being
+    done. Raises SetupError.
     """
     ensure_packages(progress)
     if progress is not None:
         progress("compiling the sandbox contracts")
     compile_contracts(needed=True)
+    if everything:
+        compile_contracts(needed=False)
 
 
 def load_contract(name: str) -> Artifact:

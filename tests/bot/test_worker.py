@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import resource
 import sys
 import time
 from dataclasses import replace
@@ -69,6 +70,13 @@ async def test_a_scorecards_prediction_reaches_the_worker(tmp_path: Path) -> Non
     order = replace(ORDER, kind=JobKind.SCORECARD, prediction=17, block=99)
     result = await evaluator.evaluate(order, progress=lambda _: None)
     assert result.report == "the report of evaluation 17"
+
+
+async def test_what_an_evaluation_needs_is_prepared_before_the_limits(tmp_path: Path) -> None:
+    result = await _run("limited", tmp_path, memory=3 << 30)
+    before, after = json.loads(result.headline)
+    assert before == [resource.getrlimit(resource.RLIMIT_AS)[0]]
+    assert after == 3 << 30
 
 
 def test_the_environment_is_a_short_list() -> None:

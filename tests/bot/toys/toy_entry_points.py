@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -29,6 +30,18 @@ def _finished(**changes: object) -> FinishedEvaluation:
         "charts": {"survival": b"\x89PNG"},
     }
     return FinishedEvaluation(**{**whole, **changes})  # type: ignore[arg-type]
+
+
+_before: list[int] = []  # address space before the worker was limited
+
+
+def prepare() -> None:
+    _before.append(resource.getrlimit(resource.RLIMIT_AS)[0])
+
+
+def limited(*_: object) -> FinishedEvaluation:
+    now = resource.getrlimit(resource.RLIMIT_AS)[0]
+    return _finished(headline=json.dumps([_before, now]))
 
 
 def good(
