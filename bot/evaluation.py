@@ -98,7 +98,8 @@ class Evaluator(Protocol):
 # What the worker process runs: `module:function` of this form, told by the settings. It gets
 # the order, the chain's endpoints, a folder of its own that is removed afterwards, and whom to
 # tell of progress. For a SCORECARD the folder holds the judged report as prediction.json. Of
-# a SURVEY's result only the report is used; see bot.surveys.Survey.
+# a SURVEY's result only the report is used; see bot.surveys.Survey. A function `prepare()` in
+# the same module is called first, before memory and time are limited.
 EntryPoint = Callable[
     [EvaluationOrder, tuple[str, ...], Path, Callable[[Progress], None]], FinishedEvaluation
 ]

@@ -66,6 +66,16 @@ def load_entry_point(name: str) -> EntryPoint:
     return found  # type: ignore[no-any-return]
 
 
+def prepare_for(name: str) -> None:
+    """Call `prepare()` of a loaded entry point's module, if it has one.
+
+    For what takes more than an evaluation may have; nothing hostile was read yet.
+    """
+    prepare = getattr(sys.modules[name.partition(":")[0]], "prepare", None)
+    if callable(prepare):
+        prepare()
+
+
 def write_result(result: FinishedEvaluation, folder: Path) -> dict[str, Any]:
     """Write the long parts into `folder` and return the rest as a JSON object."""
     for name, file in TEXTS.items():
@@ -105,10 +115,7 @@ def serve(task: dict[str, Any], say: Callable[[str, object], None]) -> int:
 
     try:
         run = load_entry_point(task["entry_point"])
-        # What may take more than an evaluation is done before anything hostile is read.
-        prepare = getattr(sys.modules[run.__module__], "prepare", None)
-        if callable(prepare):
-            prepare()
+        prepare_for(task["entry_point"])
         limit_resources(memory=task["memory"], cpu_seconds=task["cpu_seconds"])
         order = EvaluationOrder.from_json(task["order"])
         work = folder / "work"

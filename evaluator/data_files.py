@@ -1,4 +1,4 @@
-"""Where the files that are not Python lie: contracts, templates, caches.
+"""Where the files that are not Python lie, and how they are written: contracts, templates, caches.
 
 In a checkout they lie beside `pyproject.toml`; an installed wheel carries them
 under `evaluator/_data`. What is built or downloaded goes beside the sources in
@@ -9,6 +9,7 @@ package must not write into site-packages.
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
 from evaluator.errors import SetupError
@@ -74,3 +75,20 @@ def contracts_root() -> Path:
 def npm_root() -> Path:
     """Find the `node_modules` folder, whether or not it is filled yet."""
     return contracts_root() / "node_modules"
+
+
+def write_whole(path: Path, content: bytes) -> Path:
+    """Write a file, or replace it, in one step: nobody ever reads half of it.
+
+    Returns `path`. Raises OSError, and leaves nothing behind then.
+    """
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except BaseException:  # Ctrl-C as well leaves no half of a file
+        Path(name).unlink(missing_ok=True)
+        raise
+    return path

@@ -13,14 +13,13 @@ import functools
 import hashlib
 import json
 import subprocess
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from evaluator.chain.artifacts import Artifact, parse_artifact
 from evaluator.chain.toolchain import Progress, ensure_packages, locked, node_command
-from evaluator.data_files import contracts_root, data_path
+from evaluator.data_files import contracts_root, data_path, write_whole
 from evaluator.errors import SetupError
 
 COMPILER = "0.8.28"
@@ -192,9 +191,7 @@ def _keep(output: dict[str, Any], kept: Path) -> None:
     }
     try:
         kept.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=kept.parent, delete=False) as file:
-            json.dump(slim, file)
-        Path(file.name).replace(kept)
+        write_whole(kept, json.dumps(slim).encode())
         for other in kept.parent.glob("*.json"):
             if other != kept:
                 other.unlink(missing_ok=True)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from evaluator.data_files import write_whole
 from evaluator.errors import ConfigurationError
 from evaluator.report import charts, drawing, inert
 from evaluator.report.artwork import draw_charts
@@ -40,19 +39,6 @@ def to_json(report: ReportModel) -> str:
     return json.dumps(report.model_dump(mode="json"), indent=1, allow_nan=False) + "\n"
 
 
-def _write(path: Path, content: bytes) -> Path:
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-    return path
-
-
 def write_report(report: ReportModel, folder: Path) -> ReportFiles:
     """Write every rendering of a report into `folder`; existing files are replaced.
 
@@ -69,20 +55,20 @@ def write_report(report: ReportModel, folder: Path) -> ReportFiles:
         for (name, _), art in zip(named, artworks, strict=True):
             images[name], svgs[name] = f"charts/{name}.png", art.svg
             light = drawing.to_svg(art.svg, drawing.Theme.LIGHT).encode()
-            drawn.append(_write(folder / "charts" / f"{name}.png", art.png))
-            drawn.append(_write(folder / "charts" / f"{name}.svg", light))
+            drawn.append(write_whole(folder / "charts" / f"{name}.png", art.png))
+            drawn.append(write_whole(folder / "charts" / f"{name}.svg", light))
             if art.dark_png is not None:
-                drawn.append(_write(folder / "charts" / f"{name}-dark.png", art.dark_png))
+                drawn.append(write_whole(folder / "charts" / f"{name}-dark.png", art.dark_png))
         image = "attachment://survival-dark.png" if "survival" in images else None
         embed = json.dumps(to_embed(report, image=image), indent=1) + "\n"
         manifest = json.dumps(report.reproduce.manifest.model_dump(mode="json"), indent=1) + "\n"
         return ReportFiles(
             folder=folder,
-            markdown=_write(folder / "report.md", to_markdown(report, images=images).encode()),
-            html=_write(folder / "report.html", to_html(report, drawn=svgs).encode()),
-            json=_write(folder / "report.json", to_json(report).encode()),
-            manifest=_write(folder / "manifest.json", manifest.encode()),
-            embed=_write(folder / "discord.json", embed.encode()),
+            markdown=write_whole(folder / "report.md", to_markdown(report, images=images).encode()),
+            html=write_whole(folder / "report.html", to_html(report, drawn=svgs).encode()),
+            json=write_whole(folder / "report.json", to_json(report).encode()),
+            manifest=write_whole(folder / "manifest.json", manifest.encode()),
+            embed=write_whole(folder / "discord.json", embed.encode()),
             charts=tuple(drawn),
         )
     except OSError as e:

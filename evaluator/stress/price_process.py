@@ -109,7 +109,7 @@ def fit_best(
     Registered as `best`; `calibration.held_out` has every candidate's score.
     Raises CalibrationError when there are too few prices to hold any out.
     """
-    # Laws of distributions take as long to import as all the rest of an evaluation.
+    # Brings scipy.stats, slow to import, which the usual evaluation does without.
     from evaluator.stress.calibration.choice import held_out
 
     found = held_out(assets, histories, step=step)

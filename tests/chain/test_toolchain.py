@@ -14,7 +14,7 @@ from evaluator import data_files
 from evaluator.chain import artifacts, solidity, toolchain
 from evaluator.chain.artifacts import load_artifact, parse_artifact
 from evaluator.chain.contract import Contract
-from evaluator.chain.solidity import compile_contracts, load_contract
+from evaluator.chain.solidity import compile_contracts, ensure_contracts, load_contract
 from evaluator.errors import SetupError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -99,6 +99,9 @@ def test_contracts_compile_in_a_path_with_spaces_and_once(installed):
     # What no evaluation needs was left for later: it would have to be compiled now.
     with pytest.raises(SetupError, match="gave no result"):
         load_contract("BoundedFeed")
+    ensure_contracts()
+    with pytest.raises(SetupError, match="gave no result"):
+        ensure_contracts(everything=True)
     compile_contracts.cache_clear()
     with (sources / "Lens.sol").open("a") as file:
         file.write("// changed\n")

@@ -1,4 +1,4 @@
-"""What an evaluation that is fitted by none of them does not load: half of its start otherwise."""
+"""What the usual evaluation does not import, once its volatilities were fitted."""
 
 import subprocess
 import sys

@@ -55,7 +55,7 @@ class Past(Sandbox):
         calls: Sequence[tuple[str, bytes]],
         *,
         block: int | str = "latest",
-        small: bool = False,  # noqa: ARG002
+        small: bool = False,  # noqa: ARG002 - one by one, small calls are as any others
     ) -> list[bytes | TransactionReverted]:
         """See Sandbox.call_many; one after the other."""
         out: list[bytes | TransactionReverted] = []

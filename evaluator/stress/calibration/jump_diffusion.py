@@ -96,7 +96,7 @@ def fit_merton(
     until: int | None = None,
 ) -> JumpDiffusion:
     """Return constant volatilities and own jumps by maximum likelihood, no market-wide jumps."""
-    # Needs the laws of distributions, which take long to import; the default does not.
+    # Brings scipy.stats, slow to import, which the usual evaluation does without.
     from evaluator.stress.calibration.likelihood import fit_normal_jumps
 
     estimate = estimate_market(assets, histories, step=step, until=until)

@@ -10,8 +10,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Callable
 from functools import cache
 from importlib.metadata import version
@@ -20,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluator.data_files import cache_path
+from evaluator.data_files import cache_path, write_whole
 from evaluator.errors import SetupError
 
 FloatArray = NDArray[np.float64]
@@ -30,12 +28,15 @@ _MOST = 1_000  # fits kept, most recently made
 
 
 def kept_fit(
-    name: str, returns: FloatArray, fit: Callable[[FloatArray], tuple[float | None, ...] | None]
+    name: str,
+    numbers: int,
+    returns: FloatArray,
+    fit: Callable[[FloatArray], tuple[float | None, ...] | None],
 ) -> tuple[float | None, ...] | None:
     """Return what `fit` finds for `returns`, from the cache if it was found before.
 
-    `name` tells one kind of fit from another. Without a cache folder to write to every
-    fit is made anew.
+    `name` tells one kind of fit from another, `numbers` how many a fit has. Without a
+    cache folder to write to every fit is made anew.
     """
     try:
         folder = cache_path("fits")
@@ -45,7 +46,7 @@ def kept_fit(
     digest.update(np.ascontiguousarray(returns, dtype=np.float64).tobytes())
     file = folder / f"{digest.hexdigest()[:32]}.json"
     with contextlib.suppress(OSError, ValueError):
-        return _read(file.read_bytes())
+        return _read(file.read_bytes(), numbers)
     found = fit(returns)
     with contextlib.suppress(OSError):
         _write(file, found)
@@ -70,24 +71,21 @@ def _surroundings() -> str:
     return digest.hexdigest()
 
 
-def _read(content: bytes) -> tuple[float | None, ...] | None:
+def _read(content: bytes, numbers: int) -> tuple[float | None, ...] | None:
     found = json.loads(content)
     if found is None:
         return None
-    if not isinstance(found, list) or not all(x is None or isinstance(x, float) for x in found):
+    if (
+        not isinstance(found, list)
+        or len(found) != numbers
+        or not all(x is None or isinstance(x, float) for x in found)
+    ):
         raise ValueError("no fit")
     return tuple(found)
 
 
 def _write(file: Path, found: tuple[float | None, ...] | None) -> None:
-    descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=".")
-    try:
-        with os.fdopen(descriptor, "w", encoding="ascii") as out:
-            json.dump(found, out)
-        Path(name).replace(file)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    write_whole(file, json.dumps(found).encode())
     made = sorted(file.parent.glob("*.json"), key=lambda f: f.stat().st_mtime)
     for old in made[:-_MOST]:
         old.unlink(missing_ok=True)

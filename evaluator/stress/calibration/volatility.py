@@ -76,7 +76,7 @@ def fit_variance(returns: FloatArray, *, step: float) -> VarianceFilter:
     longest = 0.5 ** (step / LONGEST_HALF_LIFE)
     found = None
     if len(returns) >= _FEWEST_FOR_GARCH and variance > 0.0:
-        found = cast(_Garch | None, kept_fit("GARCH(1,1)", returns, _garch))
+        found = cast(_Garch | None, kept_fit("GARCH(1,1)", 4, returns, _garch))
     if found is not None:
         alpha, beta, alpha_error, beta_error = found
         persistence = min(alpha + beta, longest)

@@ -56,7 +56,7 @@ def normal_blocks(
 def _sobol_blocks(
     buffer: FloatArray, seed: int, first: int, count: int
 ) -> Iterator[tuple[int, FloatArray]]:
-    # Takes as long to import as all the rest of an evaluation, which rarely needs it.
+    # Slow to import, and the usual evaluation does without.
     from scipy.stats import qmc
 
     _, rows, steps = buffer.shape

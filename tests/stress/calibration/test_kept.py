@@ -35,7 +35,7 @@ class Fit:
 def test_what_was_found_is_read_back_to_the_bit(found):
     fit = Fit(found)
     assert not any_kept()
-    assert [kept_fit("a", RETURNS, fit) for _ in range(3)] == [found] * 3
+    assert [kept_fit("a", len(found or ()), RETURNS, fit) for _ in range(3)] == [found] * 3
     assert fit.made == 1
     assert any_kept()
 
@@ -45,17 +45,19 @@ def test_other_returns_and_other_fits_are_made():
     changed = RETURNS.copy()
     changed[17] = np.nextafter(changed[17], 1.0)
     for name, returns in (("a", RETURNS), ("b", RETURNS), ("a", changed), ("a", RETURNS[1:])):
-        kept_fit(name, returns, fit)
+        kept_fit(name, 1, returns, fit)
     assert fit.made == 4
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b'"text"', b"[1, true]", b"\xff", b'{"a": 1}'])
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b'"text"', b"[1, true]", b"[1.0, 2.0]", b"\xff", b'{"a": 1}']
+)
 def test_a_damaged_file_is_made_again(own_cache, content):
     fit = Fit((0.25,))
-    kept_fit("a", RETURNS, fit)
+    kept_fit("a", 1, RETURNS, fit)
     (file,) = (own_cache / "fits").iterdir()
     file.write_bytes(content)
-    assert kept_fit("a", RETURNS, fit) == (0.25,)
+    assert kept_fit("a", 1, RETURNS, fit) == (0.25,)
     assert fit.made == 2
     assert json.loads(file.read_text()) == [0.25]
 
@@ -64,18 +66,28 @@ def test_without_a_folder_to_write_to_every_fit_is_made(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("SEATRIAL_CACHE", str(tmp_path / "file"))
     fit = Fit((0.25,))
-    assert [kept_fit("a", RETURNS, fit) for _ in range(2)] == [(0.25,)] * 2
+    assert [kept_fit("a", 1, RETURNS, fit) for _ in range(2)] == [(0.25,)] * 2
     assert fit.made == 2
     assert not any_kept()
+
+
+def test_a_full_disk_costs_the_fit_and_nothing_else(own_cache, monkeypatch):
+    def full(path, content):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(kept, "write_whole", full)
+    fit = Fit((0.25,))
+    assert [kept_fit("a", 1, RETURNS, fit) for _ in range(2)] == [(0.25,)] * 2
+    assert fit.made == 2
 
 
 def test_only_so_many_are_kept(own_cache, monkeypatch):
     monkeypatch.setattr(kept, "_MOST", 3)
     for k in range(6):
-        kept_fit(str(k), RETURNS, Fit((float(k),)))
+        kept_fit(str(k), 1, RETURNS, Fit((float(k),)))
     assert len(list((own_cache / "fits").iterdir())) == 3
     last = Fit((9.0,))
-    assert kept_fit("5", RETURNS, last) == (5.0,)
+    assert kept_fit("5", 1, RETURNS, last) == (5.0,)
     assert last.made == 0
 
 
