@@ -11,6 +11,7 @@ from evaluator.chain.redaction import label, redact
 from evaluator.errors import RpcError, RpcRateLimited, RpcUnreachable
 
 LONGEST_WAIT = 20.0  # seconds between two rounds over the endpoints
+UNKNOWN_METHOD = -32601  # JSON-RPC 2.0
 _RATE_CODES = frozenset({429, -32005, -32029, -32097})
 _RATE_WORDS = (
     "rate limit",

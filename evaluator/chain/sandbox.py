@@ -19,10 +19,11 @@ from evaluator.chain.anvil import Anvil
 from evaluator.chain.contract import Contract
 from evaluator.chain.forwarder import Forwarder
 from evaluator.chain.multicall import BatchReader
+from evaluator.chain.pool import wait_until_empty
 from evaluator.chain.receipts import ZERO, Log, Receipt, unhex, word
+from evaluator.chain.refusals import UNKNOWN_METHOD
 from evaluator.chain.reverts import ErrorBook
 from evaluator.chain.rpc import BlockRef, RpcClient, is_loopback, pin_block
-from evaluator.chain.unconfirmed import NOT_CONFIRMED, find_unconfirmed
 from evaluator.errors import (
     AnvilError,
     ChainError,
@@ -31,8 +32,6 @@ from evaluator.errors import (
     RpcUnreachable,
     TransactionReverted,
 )
-
-_UNKNOWN_METHOD = -32601
 
 
 class Sandbox:
@@ -62,7 +61,6 @@ class Sandbox:
         self._readers: dict[RpcClient, BatchReader] = {}
         self._gas_limit: int | None = None
         self._sync = True
-        self._sent: set[str] = set()  # hashes of transactions
         self._simulates: bool | None = None
 
     @classmethod
@@ -265,7 +263,11 @@ class Sandbox:
         return str(self.rpc.request("evm_snapshot"))
 
     def revert(self, snapshot: str) -> None:
-        """Bring a remembered state back. Raises ChainError if it is not known (any more)."""
+        """Bring a remembered state back. Raises ChainError if it is not known (any more).
+
+        Also if transactions stay in the node's pool, which would be mined once more.
+        """
+        wait_until_empty(self.rpc)
         if self.rpc.request("evm_revert", [snapshot]) is not True:
             raise ChainError(
                 f"the snapshot {snapshot} is unknown: each can be reverted once, and later ones "
@@ -390,20 +392,15 @@ class Sandbox:
             try:
                 answer = self.rpc.request("eth_sendTransactionSync", [request])
             except RpcError as error:
-                if NOT_CONFIRMED in str(error):
-                    answer = find_unconfirmed(self.rpc, sender, self._sent, above=self.block.number)
-                elif error.code == _UNKNOWN_METHOD:
-                    self._sync = False
-                if answer is None and self._sync:
+                if error.code != UNKNOWN_METHOD:
                     raise
-        if answer is None:
+                self._sync = False
+        if not self._sync:
             tx_hash = self.rpc.request("eth_sendTransaction", [request])
             answer = self.rpc.request("eth_getTransactionReceipt", [tx_hash])
         if not isinstance(answer, dict):
             raise RpcError(f"{self.rpc.label} mined no transaction: is it set to mine at once?")
-        receipt = Receipt.from_json(answer)
-        self._sent.add(receipt.tx_hash)
-        return receipt
+        return Receipt.from_json(answer)
 
     def _failure(self, receipt: Receipt) -> TransactionReverted:
         """Find out why a mined transaction failed."""

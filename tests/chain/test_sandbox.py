@@ -1,8 +1,13 @@
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from evaluator.chain.abi import Abi
 from evaluator.chain.anvil import Anvil
 from evaluator.chain.contract import Contract
+from evaluator.chain.pool import wait_until_empty
+from evaluator.chain.refusals import UNKNOWN_METHOD
 from evaluator.chain.sandbox import Sandbox
 from evaluator.chain.simulation import SimulatedBlock, SimulatedCall, StateOverride
 from evaluator.chain.solidity import load_contract
@@ -43,45 +48,49 @@ def test_sends_as_anyone_and_reads_back(bare, feed):
     assert [feed.abi.decode_log(log).name for log in receipt.logs] == ["NewRound", "AnswerUpdated"]
 
 
-def anvil_gives_up(monkeypatch, sandbox, *, first):
-    """Have anvil give up waiting for the next transaction, after `first` was done to it."""
-    real = sandbox.rpc.request
-    left = [True]
+def leave_in_the_pool(sandbox, to, data=b""):
+    sandbox.rpc.request("evm_setAutomine", [False])
+    sent = {"from": OWNER, "to": to, "data": "0x" + data.hex(), "gasPrice": "0x0"}
+    sandbox.rpc.request("eth_sendTransaction", [sent])
 
+
+def test_a_reverted_transaction_is_not_mined_again(bare, feed):
+    def mine_later():
+        time.sleep(0.3)
+        bare.mine()
+
+    place = bare.snapshot()
+    # As anvil leaves it for a moment after each transaction: answered for, but in the pool.
+    leave_in_the_pool(bare, feed.address, feed.abi.encode("push", 7))
+    with ThreadPoolExecutor() as threads:
+        mining = threads.submit(mine_later)
+        bare.revert(place)
+        mining.result()
+    bare.mine()
+    assert feed.call("latestRound") == 3
+    assert int(bare.rpc.request("txpool_status")["pending"], 16) == 0
+
+
+def test_no_revert_while_a_transaction_stays_in_the_pool(bare):
+    leave_in_the_pool(bare, OTHER)
+    with pytest.raises(ChainError, match=r"kept 1 transaction in its pool for 0\.2 s"):
+        wait_until_empty(bare.rpc, patience=0.2)
+
+
+@pytest.mark.parametrize("error", [None, RpcError("it has no such method", code=UNKNOWN_METHOD)])
+def test_a_node_that_shows_no_pool_is_not_waited_for(bare, monkeypatch, error):
     def request(method, params=()):
-        if method == "eth_sendTransactionSync" and left:
-            left.clear()
-            first(real, params)
-            raise RpcError("eth_sendTransactionSync failed: Transaction confirmation timeout")
-        return real(method, params)
+        assert method == "txpool_status"
+        if error is not None:
+            raise error
+        return "nonsense"
 
-    monkeypatch.setattr(sandbox.rpc, "request", request)
-
-
-def mined(real, params):
-    real("eth_sendTransactionSync", params)
-
-
-def left_in_the_pool(real, params):
-    real("evm_setAutomine", [False])
-    real("eth_sendTransaction", params)
-
-
-@pytest.mark.parametrize("first", [mined, left_in_the_pool])
-def test_a_transaction_that_anvil_gave_up_waiting_for_is_found(bare, feed, monkeypatch, first):
-    feed.send("push", 7, sender=OWNER)
-    anvil_gives_up(monkeypatch, bare, first=first)
-    receipt = feed.send("push", 7, sender=OWNER)
-    assert receipt.status == 1
-    assert receipt.block == bare.block_number()
-    assert feed.call("latestRound") == 5
-
-
-def test_a_transaction_that_never_came_is_not_taken_for_an_earlier_one(bare, feed, monkeypatch):
-    feed.send("push", 7, sender=OWNER)
-    anvil_gives_up(monkeypatch, bare, first=lambda real, params: None)
-    with pytest.raises(RpcError, match="confirmation timeout"):
-        feed.send("push", 7, sender=OWNER)
+    monkeypatch.setattr(bare.rpc, "request", request)
+    if error is not None:
+        wait_until_empty(bare.rpc)
+    else:
+        with pytest.raises(RpcError, match="a pool's status that is none"):
+            wait_until_empty(bare.rpc)
 
 
 def test_contracts_can_send(bare, feed):
