@@ -15,7 +15,7 @@ WORKERS ?= 3
 # Without compiled bytecode every start compiles some 2,000 modules again: six seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo demo-bot test quick check format lint types imports bench soak docs lock clean
+.PHONY: help setup demo demo-bot test quick fuzz check format lint types imports bench soak docs lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -64,6 +64,9 @@ test: setup ## Run the whole suite
 
 quick: setup ## Run the tests that are not marked slow
 	@$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not slow"
+
+fuzz: setup ## Run the property tests on examples that nobody has seen yet
+	@$(BIN)/pytest -n $(WORKERS) --dist worksteal --hypothesis-profile=new $$(grep -rlE "^ *@given" tests --include=*.py)
 
 check: format lint types imports test ## What CI does: format, lint, types, import contracts, tests
 

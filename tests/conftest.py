@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from evaluator.chain.embedded import (
     EMBEDDED_CHAIN_ID,
@@ -14,6 +15,13 @@ from evaluator.chain.embedded import (
 )
 from evaluator.chain.embedded import embedded_dump as build_embedded_dump
 from evaluator.chain.sandbox import Sandbox
+
+# A busy machine fails no test: the first example may load a library, or wait for a core.
+_UNTIMED = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+# The same examples everywhere; `make fuzz` looks for new ones.
+settings.register_profile("same", derandomize=True, **_UNTIMED)
+settings.register_profile("new", **_UNTIMED)
+settings.load_profile("same")
 
 # What it looks for, and where, is written there.
 pytest_plugins = ["leak_search"]

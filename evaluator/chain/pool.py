@@ -1,4 +1,4 @@
-"""The transactions that a node has not yet put away.
+"""The transactions that a node has not yet mined, or not yet put away.
 
 anvil tells that a transaction is mined before it takes it out of its pool. A state that is
 reverted in between makes the transaction valid again: it is executed once more with the next
@@ -10,6 +10,7 @@ and not in ninety thousand that waited for the pool.
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from evaluator.chain.refusals import UNKNOWN_METHOD
 from evaluator.chain.rpc import RpcClient
@@ -34,6 +35,21 @@ def wait_until_empty(rpc: RpcClient, *, patience: float = _PATIENCE) -> None:
                 "(evm_setAutomine) or drop them (anvil_dropAllTransactions)"
             )
         time.sleep(_BETWEEN)
+
+
+def wait_until_mined(rpc: RpcClient, tx_hash: object, *, patience: float = _PATIENCE) -> Any:
+    """Wait for a transaction's receipt and return it as it was answered.
+
+    Raises RpcError if it takes longer than `patience`, in seconds.
+    """
+    deadline = time.monotonic() + patience
+    while (receipt := rpc.request("eth_getTransactionReceipt", [tx_hash])) is None:
+        if time.monotonic() > deadline:
+            raise RpcError(
+                f"{rpc.label} mined no transaction in {patience:g} s: is it set to mine at once?"
+            )
+        time.sleep(_BETWEEN)
+    return receipt
 
 
 def _ready(rpc: RpcClient) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -19,7 +19,7 @@ from evaluator.chain.anvil import Anvil
 from evaluator.chain.contract import Contract
 from evaluator.chain.forwarder import Forwarder
 from evaluator.chain.multicall import BatchReader
-from evaluator.chain.pool import wait_until_empty
+from evaluator.chain.pool import wait_until_empty, wait_until_mined
 from evaluator.chain.receipts import ZERO, Log, Receipt, unhex, word
 from evaluator.chain.refusals import UNKNOWN_METHOD
 from evaluator.chain.reverts import ErrorBook
@@ -243,10 +243,41 @@ class Sandbox:
         TransactionReverted with the decoded reason, RpcError if it was not accepted
         (such as a value above the balance).
         """
-        receipt = self._submit(sender, to, data, value, gas)
+        if gas is None:
+            if self._gas_limit is None:
+                self._gas_limit = int(self._head()["gasLimit"], 16)
+            gas = self._gas_limit
+        request = {"from": sender, "data": "0x" + data.hex(), "value": hex(value)}
+        request |= {"gas": hex(gas), "gasPrice": "0x0"}
+        if to is not None:
+            request["to"] = to
+        receipt = self.submit(request)
         if receipt.status != 1:
             raise self._failure(receipt)
         return receipt
+
+    def submit(self, request: Mapping[str, object]) -> Receipt:
+        """Mine a transaction given as eth_sendTransaction takes it, whatever comes of it.
+
+        The receipt's status says how it ended. Raises RpcError if it was not accepted or
+        not mined.
+        """
+        answer: Any = None
+        if self._sync:
+            try:
+                answer = self.rpc.request("eth_sendTransactionSync", [request])
+            except RpcError as error:
+                if error.code != UNKNOWN_METHOD:
+                    raise
+                self._sync = False  # an older anvil
+        if not self._sync:
+            answer = wait_until_mined(self.rpc, self.rpc.request("eth_sendTransaction", [request]))
+        try:
+            return Receipt.from_json(answer)
+        except (TypeError, AttributeError, KeyError, ValueError) as error:
+            raise RpcError(
+                f"{self.rpc.label} answered a receipt that is none: {error!r}"
+            ) from error
 
     def deploy(self, sender: str, bytecode: bytes, args: bytes = b"", *, value: int = 0) -> str:
         """Deploy creation code with encoded constructor arguments; returns the address.
@@ -370,37 +401,6 @@ class Sandbox:
         """
         past = isinstance(block, int) and block <= self.block.number
         return self.upstream if past and self.upstream is not None else self.rpc
-
-    def _submit(
-        self, sender: str, to: str | None, data: bytes, value: int, gas: int | None
-    ) -> Receipt:
-        if gas is None:
-            if self._gas_limit is None:
-                self._gas_limit = int(self._head()["gasLimit"], 16)
-            gas = self._gas_limit
-        request: dict[str, object] = {
-            "from": sender,
-            "data": "0x" + data.hex(),
-            "value": hex(value),
-            "gas": hex(gas),
-            "gasPrice": "0x0",
-        }
-        if to is not None:
-            request["to"] = to
-        answer: Any = None
-        if self._sync:
-            try:
-                answer = self.rpc.request("eth_sendTransactionSync", [request])
-            except RpcError as error:
-                if error.code != UNKNOWN_METHOD:
-                    raise
-                self._sync = False
-        if not self._sync:
-            tx_hash = self.rpc.request("eth_sendTransaction", [request])
-            answer = self.rpc.request("eth_getTransactionReceipt", [tx_hash])
-        if not isinstance(answer, dict):
-            raise RpcError(f"{self.rpc.label} mined no transaction: is it set to mine at once?")
-        return Receipt.from_json(answer)
 
     def _failure(self, receipt: Receipt) -> TransactionReverted:
         """Find out why a mined transaction failed."""

@@ -2,7 +2,7 @@ import contextlib
 
 import pytest
 from eth_abi import encode as eth_encode
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from evaluator.chain.abi import Abi, selector, topic
@@ -163,7 +163,6 @@ def test_two_interfaces_join():
     assert len((joined + TOKEN).entries) == len(joined.entries)
 
 
-@settings(deadline=None)  # the first example pays for imports
 @given(
     st.lists(st.tuples(st.integers(0, 2**256 - 1), st.binary(max_size=40), st.text(max_size=20))),
     st.booleans(),
@@ -175,7 +174,6 @@ def test_what_is_encoded_decodes_to_itself(rows, flag):
     assert call["flag"] is flag
 
 
-@settings(deadline=None)  # the first example pays for imports
 @given(st.binary(max_size=300))
 def test_hostile_calldata_never_escapes_as_a_foreign_error(data):
     abi = Abi.parse(["function f((uint256 n, bytes b)[] rows, string[] texts)"])

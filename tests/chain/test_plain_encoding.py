@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from eth_abi import encode
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from evaluator.chain.abi import Abi
@@ -28,7 +28,6 @@ ANY = st.sampled_from(sorted({**PLAIN, **LISTS})).flatmap(
 )
 
 
-@settings(deadline=None)  # the first example loads eth_abi
 @given(st.lists(ANY, max_size=6))
 def test_it_is_what_eth_abi_makes(arguments):
     types, values = [t for t, _ in arguments], [v for _, v in arguments]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from eth_abi import encode
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from evaluator.chain.rows import plain_rows, read_rows
@@ -16,7 +16,6 @@ def word(value):
     return int(value).to_bytes(32, "big")
 
 
-@settings(deadline=None)
 @given(ROWS)
 def test_calls_are_written_as_eth_abi_writes_them(rows):
     text = [("0x" + a.hex(), flag, data) for a, flag, data in rows]
@@ -27,7 +26,6 @@ def test_calls_are_written_as_eth_abi_writes_them(rows):
     assert word(32) + plain_rows([h[:1] for h in heads], [d for *_, d in rows]) == short
 
 
-@settings(deadline=None)
 @given(ROWS, st.integers(0, 400), st.integers(0, 255))
 def test_answers_are_read_back_and_mangled_ones_are_left_alone(rows, place, value):
     answers = [(flag, data) for _, flag, data in rows]

@@ -6,7 +6,7 @@ import pytest
 from evaluator.chain.abi import Abi
 from evaluator.chain.anvil import Anvil
 from evaluator.chain.contract import Contract
-from evaluator.chain.pool import wait_until_empty
+from evaluator.chain.pool import wait_until_empty, wait_until_mined
 from evaluator.chain.refusals import UNKNOWN_METHOD
 from evaluator.chain.sandbox import Sandbox
 from evaluator.chain.simulation import SimulatedBlock, SimulatedCall, StateOverride
@@ -91,6 +91,40 @@ def test_a_node_that_shows_no_pool_is_not_waited_for(bare, monkeypatch, error):
     else:
         with pytest.raises(RpcError, match="a pool's status that is none"):
             wait_until_empty(bare.rpc)
+
+
+def without(method, real):
+    """What a node answers that does not know `method`."""
+
+    def request(asked, params=()):
+        if asked == method:
+            raise RpcError(f"{method} is not known", code=UNKNOWN_METHOD)
+        return real(asked, params)
+
+    return request
+
+
+def test_a_node_that_does_not_wait_is_waited_for(bare, feed, monkeypatch):
+    monkeypatch.setattr(bare.rpc, "request", without("eth_sendTransactionSync", bare.rpc.request))
+    blocks = [feed.send("push", k, sender=OWNER).block for k in range(1, 30)]
+    assert blocks == list(range(blocks[0], blocks[0] + 29))
+    assert feed.call("latestRoundData").answer == 29
+    with pytest.raises(TransactionReverted, match="NotOwner"):
+        feed.send("push", 1, sender=OTHER)
+
+
+def test_a_node_that_does_not_mine_is_told_from_one_that_is_slow(bare):
+    leave_in_the_pool(bare, OTHER)
+    block = bare.rpc.request("eth_getBlockByNumber", ["pending", False])
+    with pytest.raises(RpcError, match=r"mined no transaction in 0\.2 s"):
+        wait_until_mined(bare.rpc, block["transactions"][0], patience=0.2)
+
+
+@pytest.mark.parametrize("answer", ["nonsense", {}, {"transactionHash": "0x1", "status": None}])
+def test_a_receipt_that_is_none_is_an_error(bare, monkeypatch, answer):
+    monkeypatch.setattr(bare.rpc, "request", lambda method, params=(): answer)
+    with pytest.raises(RpcError, match="a receipt that is none"):
+        bare.send(OWNER, OTHER, gas=21_000)
 
 
 def test_contracts_can_send(bare, feed):

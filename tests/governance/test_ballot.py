@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from evaluator.governance.ballot import Tally, Voter, choose_voters
@@ -34,7 +34,6 @@ def test_missing_votes(
 amounts = st.integers(0, 1000)
 
 
-@settings(deadline=None)
 @given(amounts, amounts, amounts)
 def test_the_missing_votes_are_just_enough(in_favour: int, against: int, quorum: int) -> None:
     def passes(extra: int) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import eth_abi
 import pytest
 from eth_utils import keccak
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from evaluator.errors import MalformedProposal
@@ -88,7 +88,6 @@ calls = st.builds(
 contents = st.tuples(st.lists(calls, max_size=3), st.binary(max_size=8))
 
 
-@settings(deadline=None)
 @given(contents, contents)
 def test_different_contents_have_different_digests(one, other) -> None:
     assert (content_digest(*one) == content_digest(*other)) == (one == other)

@@ -183,7 +183,7 @@ def test_json(report):
     json.loads(text)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.text(max_size=120))
 def test_any_text_is_inert_in_prose_code_and_fence(text):
     source = (
@@ -197,7 +197,7 @@ def test_any_text_is_inert_in_prose_code_and_fence(text):
     assert not INVISIBLE.search(source.replace(JOINER, ""))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.text(alphabet="@#:<>[]`*_~|\\ab. -1(){}&\n/", max_size=60))
 def test_any_mix_of_marks_is_inert(text):
     source = f"{inert.prose(text)}\n\nx {inert.code(text)} y\n\n| a {inert.code(text)} | b |\n"

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evaluator.market import Family, OracleKind, OracleSpec
@@ -104,7 +104,7 @@ def draw_paths(build, data):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100)
 @given(data=st.data())
 def test_equals_the_plain_battery(build, engine, data):
     m, battery, paths = draw_market(build, data), draw_battery(data), draw_paths(build, data)
@@ -149,7 +149,7 @@ def test_profits_beside_a_pool_held_nearly_dry(build):
 
 
 @pytest.mark.slow
-@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=500)
 @given(data=st.data())
 def test_equals_the_plain_battery_on_many_more_cases(build, data):
     m, battery, paths = draw_market(build, data), draw_battery(data), draw_paths(build, data)

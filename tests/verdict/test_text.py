@@ -223,7 +223,7 @@ def test_numbers(text, expected):
     assert [(n.value, n.unit, n.role) for n in numbers(text)] == expected
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.text(max_size=400))
 def test_no_text_breaks_the_comparison(text):
     one = compare_text(text, changes=(LT,), controls=(control(),))

@@ -135,8 +135,7 @@ def _execute(
     }
     sandbox.rpc.request("evm_setNextBlockTimestamp", [hex(time)])
     try:
-        # Waits until it is mined; eth_sendTransaction may answer before that.
-        receipt = Receipt.from_json(sandbox.rpc.request("eth_sendTransactionSync", [request]))
+        receipt = sandbox.submit(request)
     except RpcError as error:
         # Not even mined, as when the sender cannot pay the gas.
         return Report(

@@ -89,7 +89,7 @@ def test_what_is_no_signature_is_refused(text: str) -> None:
         parse_signature(text)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(parameter_lists)
 def test_canonical_signatures_parse_to_themselves(types: list[str]) -> None:
     text = f"call({','.join(types)})"
@@ -98,7 +98,7 @@ def test_canonical_signatures_parse_to_themselves(types: list[str]) -> None:
     assert [p.type.canonical for p in fragment.parameters] == types
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(st.text(alphabet="f(),[]uintbytes0123456789 addres\\", max_size=40))
 def test_any_text_is_parsed_or_refused(text: str) -> None:
     try:

@@ -27,7 +27,7 @@ def word(number: int) -> bytes:
     return number.to_bytes(32, "big")
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(st.data(), parameter_lists)
 def test_it_reads_what_eth_abi_writes(data, types: list[str]) -> None:
     given_values = [data.draw(values(kind)) for kind in types]
@@ -39,7 +39,7 @@ def test_it_reads_what_eth_abi_writes(data, types: list[str]) -> None:
     assert allowance.canonical == len(encoded)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(st.data(), parameter_lists)
 def test_on_damaged_bytes_it_agrees_with_eth_abi_or_refuses(data, types: list[str]) -> None:
     encoded = bytearray(eth_abi.encode(types, [data.draw(values(kind)) for kind in types]))

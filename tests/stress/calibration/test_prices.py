@@ -163,7 +163,7 @@ def test_files_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         read_prices(tmp_path / "missing.csv")
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(content=st.binary(max_size=300))
 def test_any_bytes_are_prices_or_a_calibration_error(content, tmp_path_factory):
     path = tmp_path_factory.mktemp("any") / "x.csv"

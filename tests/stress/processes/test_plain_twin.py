@@ -106,7 +106,7 @@ CLASSES = [
 ]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     seed=st.integers(0, 2**63),
     path=st.integers(0, 2**40),
