@@ -89,12 +89,15 @@ def _watches(account: str, share: float) -> bool:
 def existing_bad_debt(market: Market, prices: FloatArray) -> float:
     """Return the debt that no collateral pays at `prices` (A,), USD."""
     ledger = Ledger.of(market)
-    total = 0.0
-    for i in range(len(ledger)):
-        a, m, b = int(ledger.start[i]), int(ledger.split[i]), int(ledger.start[i + 1])
-        value = ledger.amount[a:b] * prices[ledger.asset[a:b]]
-        total += max(float(value[m - a :].sum() - value[: m - a].sum()), 0.0)
-    return total
+    position = np.repeat(np.arange(len(ledger)), np.diff(ledger.start))
+    value = ledger.amount * prices[ledger.asset]
+    owed = np.arange(len(value)) >= ledger.split[position]
+    # Added up one by one, whatever the length of the book: the same digits everywhere.
+    debt, collateral = (
+        np.bincount(position, weights=np.where(mine, value, 0.0), minlength=len(ledger))
+        for mine in (owed, ~owed)
+    )
+    return float(np.cumsum(np.maximum(debt - collateral, 0.0))[-1]) if len(ledger) else 0.0
 
 
 def insolvency_bar(threshold: float, existing: float) -> float:

@@ -2,6 +2,7 @@
 
 import itertools
 from dataclasses import replace
+from functools import lru_cache
 
 import pytest
 
@@ -44,6 +45,7 @@ BATTERIES = {
 }
 
 
+@lru_cache(maxsize=1)
 def tweaked(build, seed):
     """A book of 300 and what is peculiar to it."""
     family = Family.COMPOUND_V2 if seed % 3 == 2 else Family.AAVE_V3
