@@ -36,6 +36,7 @@ _registry.register(
     label="string",
 )
 _codec = ABICodec(_registry)
+_SMALL = 1024  # bytes of a result that is worth keeping
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -268,10 +269,18 @@ def decode_result(entry: AbiEntry, data: bytes) -> Any:
             f"{entry.signature} returned nothing: there is probably no such contract at this "
             "address and block"
         )
+    return _small_result(entry, data) if len(data) <= _SMALL else _result(entry, data)
+
+
+def _result(entry: AbiEntry, data: bytes) -> Any:
     values = decode_values(entry.outputs, data)
     if len(values) == 1:
         return values[0]
     return _record(tuple(parameter.name for parameter in entry.outputs))(*values)
+
+
+# A market is read several times, and most of its answers are the same; values are immutable.
+_small_result = functools.lru_cache(maxsize=4096)(_result)
 
 
 @functools.lru_cache(maxsize=4096)

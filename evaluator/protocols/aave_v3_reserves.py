@@ -346,26 +346,41 @@ def _emodes(
 ) -> tuple[tuple[EMode, ...], dict[int, str]]:
     """Categories that have a threshold or an asset, and each one's price source."""
     used = {bits(d.configuration, 168, 8) for d in data} - {0}
-    fns = ("getEModeCategoryData", "getEModeCategoryCollateralBitmap")
-    answers = read_all(
+    told = read_all(
         sandbox,
         [
-            Query(to=at.pool, abi=AAVE, fn=fn, args=(c,), optional=True)
+            Query(to=at.pool, abi=AAVE, fn="getEModeCategoryData", args=(c,), optional=True)
             for c in range(1, 256)
-            for fn in fns
         ],
         block=block,
     )
+    found = {
+        category: e
+        for category, e in enumerate(told, start=1)
+        if e is not None and (e.liquidationThreshold > 0 or category in used)
+    }
+    bitmaps = read_all(
+        sandbox,
+        [
+            Query(
+                to=at.pool,
+                abi=AAVE,
+                fn="getEModeCategoryCollateralBitmap",
+                args=(c,),
+                optional=True,
+            )
+            for c in found
+        ],
+        block=block,
+    )
+    if not found:
+        return (), {}
+    unit = read_one(sandbox, AAVE, at.oracle, "BASE_CURRENCY_UNIT", block=block)
     emodes, sources = [], {}
-    for category, (e, members) in enumerate(
-        zip(answers[0::2], answers[1::2], strict=True), start=1
-    ):
-        if e is None or (e.liquidationThreshold == 0 and category not in used):
-            continue
+    for (category, e), members in zip(found.items(), bitmaps, strict=True):
         price = 0
         if e.priceSource != NULL_ADDRESS:
             price = read_one(sandbox, AAVE, at.oracle, "getAssetPrice", e.priceSource, block=block)
-        unit = read_one(sandbox, AAVE, at.oracle, "BASE_CURRENCY_UNIT", block=block)
         sources[category] = e.priceSource
         emodes.append(
             EMode(
