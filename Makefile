@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 # The first of these that is 3.11 or newer; PYTHON=... overrides.
 PYTHON ?= $(shell for p in python3.12 python3.11 python3 python; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo "$$p"; break; }; done)
-# One more than two cores: a test waits for its chain a sixth of its time.
+# One more than two cores, of which two workers left a sixth idle.
 WORKERS ?= 3
 # Without compiled bytecode every start compiles some 2,000 modules again: six seconds.
 unexport PYTHONDONTWRITEBYTECODE

@@ -6,7 +6,7 @@ configuration word), DataTypes.sol, DefaultReserveInterestRateStrategy.sol.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -140,7 +140,7 @@ def read_reserves(sandbox: Sandbox, at: Addresses, *, block: int) -> ReserveStat
                 stable_debt=d.stableDebtToken if t.stable else "",
             )
         )
-    emodes, sources = _emodes(sandbox, at, data, places, block)
+    emodes, sources = _emodes(sandbox, at, data, places, unit, block)
     settings, more = _settings(sandbox, at, block)
     for category, source in sources.items():
         particulars.append(VOCABULARY.parameter(f"emode.{category}.price_source", checksum(source)))
@@ -342,40 +342,22 @@ def _emodes(
     at: Addresses,
     data: Sequence[Any],
     places: Sequence[ReserveTokens],
+    unit: int,
     block: int,
 ) -> tuple[tuple[EMode, ...], dict[int, str]]:
     """Categories that have a threshold or an asset, and each one's price source."""
     used = {bits(d.configuration, 168, 8) for d in data} - {0}
-    told = read_all(
-        sandbox,
-        [
-            Query(to=at.pool, abi=AAVE, fn="getEModeCategoryData", args=(c,), optional=True)
-            for c in range(1, 256)
-        ],
-        block=block,
-    )
+
+    def told(fn: str, categories: Iterable[int]) -> list[Any]:
+        queries = [Query(to=at.pool, abi=AAVE, fn=fn, args=(c,), optional=True) for c in categories]
+        return read_all(sandbox, queries, block=block)
+
     found = {
         category: e
-        for category, e in enumerate(told, start=1)
+        for category, e in enumerate(told("getEModeCategoryData", range(1, 256)), start=1)
         if e is not None and (e.liquidationThreshold > 0 or category in used)
     }
-    bitmaps = read_all(
-        sandbox,
-        [
-            Query(
-                to=at.pool,
-                abi=AAVE,
-                fn="getEModeCategoryCollateralBitmap",
-                args=(c,),
-                optional=True,
-            )
-            for c in found
-        ],
-        block=block,
-    )
-    if not found:
-        return (), {}
-    unit = read_one(sandbox, AAVE, at.oracle, "BASE_CURRENCY_UNIT", block=block)
+    bitmaps = told("getEModeCategoryCollateralBitmap", found)
     emodes, sources = [], {}
     for (category, e), members in zip(found.items(), bitmaps, strict=True):
         price = 0

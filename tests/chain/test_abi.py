@@ -179,3 +179,14 @@ def test_hostile_calldata_never_escapes_as_a_foreign_error(data):
     abi = Abi.parse(["function f((uint256 n, bytes b)[] rows, string[] texts)"])
     with contextlib.suppress(ChainError):
         abi.decode_input(selector("f((uint256,bytes)[],string[])") + data)
+
+
+def test_what_is_decoded_cannot_be_changed():
+    """Equal answers are decoded once, so that whoever asks again gets the same object."""
+    data = eth_encode(["(uint256,(address,bytes)[])[]"], [[(1, [(ALICE, b"x")]), (2, [])]])
+    rows = TOKEN.decode_output("rows", data)
+    assert TOKEN.decode_output("rows", bytes(bytearray(data))) is rows
+    assert isinstance(hash(rows), int)  # lists, in whatever depth, have none
+    long = eth_encode(["(uint256,(address,bytes)[])[]"], [[(1, [(ALICE, b"x" * 2000)])]])
+    assert TOKEN.decode_output("rows", long) == TOKEN.decode_output("rows", long)
+    assert TOKEN.decode_output("rows", long) is not TOKEN.decode_output("rows", long)

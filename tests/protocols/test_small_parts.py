@@ -140,7 +140,7 @@ def test_the_bitmaps_of_later_revisions_are_read(sandbox, answering, deployment)
     at = Addresses(pool=pool, provider="", configurator="", oracle=deployment.aave.oracle)
     data = [SimpleNamespace(id=i, configuration=0) for i in (2, 1, 0)]
     places = [SimpleNamespace(id=d.id, index=i) for i, d in enumerate(data)]
-    emodes, _ = _emodes(sandbox, at, data, places, sandbox.block_number())
+    emodes, _ = _emodes(sandbox, at, data, places, 10**8, sandbox.block_number())
     assert emodes[0] == EMode(
         category=1,
         label="new",
